@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 DEMO   ?= runs/demo
 # the extras that need neither torch nor vLLM
-LIGHT := figures math openai serve datasets reasoning-gym notebooks testing tools
+LIGHT := figures math openai serve datasets reasoning-gym notebooks docs testing tools
 
 # One thread per core, and no look at a model hub: all that the targets here need is in the repository.
 export HF_HUB_OFFLINE = 1
@@ -14,7 +14,7 @@ export VLLM_CPU_KVCACHE_SPACE ?= 2
 # Threads of BLAS cost more than they save on the small matrices here, and much more beside another process.
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help demo test soak check check-fast figures notebooks lab lab-run lab-search lab-both profiles bench docs policies regret report lock lock-light check-light clean
+.PHONY: help demo test soak check check-fast figures notebooks lab lab-run lab-search lab-both profiles bench docs site policies regret report lock lock-light check-light clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -96,6 +96,10 @@ bench: $(VENV)/full ## time estimators, engines, logs and searches against a pee
 
 docs: $(VENV)/full ## the tables in docs/ anew: intervals in simulated worlds, published laws, strategies, searches and pilots, JSON Schemas
 	for b in interval_coverage published_laws strategies searches advice.pilots json_schemas; do $(BIN)/python -m experiments.$$b || exit 1; done
+
+# No date of the day, no network: built again, no byte changes.
+site: $(VENV)/full ## the documentation site, in site/; warnings are errors
+	SOURCE_DATE_EPOCH=0 NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 policies: $(VENV)/full ## docs/policies.md, answer_models.md, guarantees.md and solve_promises.md anew, about an hour on two cores
 	for b in rules_on_runs answer_models guarantees solve_promises; do $(BIN)/python -m experiments.policies.$$b || exit 1; done

@@ -25,13 +25,21 @@ class ScorerRole(ConfigBlock):
     """
 
     kind: Annotated[str, AfterValidator(SCORERS.check_name)]
+    """The format of the reward model, or ``verdicts``."""
     model: str | None = None
+    """A checkpoint's folder or its name on the hub."""
     engine: str = "vllm"
+    """The engine that runs the model."""
     prompt: str | None = None
+    """The text before the solution, for a scorer that takes one."""
     verifications: Count | None = None
+    """With ``verdicts``: the number of verifications of a partial solution."""
     aggregate: Literal["last", "min", "prod", "mean"] = "last"
+    """The score of a solution from those of its steps: the last, the least, the product or the mean."""
     options: dict[str, Any] = Field(default_factory=dict)
+    """Options that the engine is given as they are."""
     parameters: ParameterCount | None = None
+    """The model's number of parameters, if no checkpoint's folder tells it."""
 
     @model_validator(mode="after")
     def _check_consistency(self) -> ScorerRole:
@@ -83,13 +91,21 @@ class SearchConfig(ConfigBlock):
     """
 
     strategy: Annotated[str, AfterValidator(SEARCH_STRATEGIES.check_name)]
+    """The search strategy."""
     n: Annotated[tuple[Count, ...], Field(min_length=1)]
+    """The number of slots, or several, each of which is a search."""
     width: Count | None = None
+    """M: continuations of a kept beam, slots of a subtree, or attempts in a chain of revisions. 4, unless set."""
     rounds: Count = DEFAULT_ROUNDS
+    """The most steps of a solution."""
     lookahead: Annotated[int, Field(ge=0, strict=True)] = 0
+    """The number of further steps that are sampled before a step is scored."""
     seeds: Count = 1
+    """The number of repetitions, each with another seed."""
     select: Literal["vanilla", "weighted", "majority"] = "weighted"
+    """The rule that selects the answer among the candidates."""
     prompt: str | None = None
+    """The prompt of a revision. ``math-revise``, unless set."""
 
     @field_validator("n", mode="before")
     @classmethod

@@ -39,16 +39,27 @@ class ModelRole(ConfigBlock):
     """
 
     model: str
+    """A checkpoint's folder or its name on the hub; with the engine ``openai`` the name that the server gives it."""
     prompt: str
+    """A prompt by name, or the path of a text file with ``{question}``, and for a verifier ``{solution}``."""
     chat: bool = False
+    """True if the prompt is sent as a user's message, through the model's chat template."""
     temperature: Annotated[float, Field(ge=0, le=10)] = 0.7
+    """The sampling temperature."""
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """The share of the probability that sampling keeps at each token."""
     max_tokens: Count = 1024
+    """The most tokens of a completion; a longer one is cut and counted as cut."""
     stop: tuple[str, ...] = ()
+    """Texts at which a completion ends."""
     thinking_end: Annotated[str, Field(min_length=1)] | None = None
+    """The text that ends a model's thinking; answers are read after it."""
     logprobs: Annotated[int, Field(ge=0, le=20, strict=True)] = 0
+    """The number of likeliest tokens reported at each position; a verifier with it gives p(yes) as its verdict."""
     options: dict[str, Any] = Field(default_factory=dict)
+    """Options that the engine is given as they are."""
     parameters: ParameterCount | None = None
+    """The model's number of parameters, if neither a checkpoint's folder nor the server tells it."""
 
 
 class Sweep(ConfigBlock):
@@ -66,23 +77,41 @@ class Sweep(ConfigBlock):
     """
 
     run: Annotated[str, Field(min_length=1)]
+    """The folder of the run, or a path in an object store."""
     task: TaskConfig | None = None
+    """The problems; not with ``solutions_from``."""
     engine: Annotated[str, AfterValidator(ENGINES.check_name)]
+    """The engine that samples solutions and verifications."""
     solver: ModelRole | None = None
+    """The model that writes solutions."""
     verifier: ModelRole | None = None
+    """The model that judges solutions."""
     solutions: Annotated[int, Field(ge=0, strict=True)] | None = None
+    """S, the number of solutions of each problem."""
     solutions_from: Annotated[str, Field(min_length=1)] | None = None
+    """The run whose problems and solutions are taken."""
     problems: Count | None = None
+    """With ``solutions_from``: the number of problems that are taken. All, unless set."""
     thinking_end: Annotated[str, Field(min_length=1)] | None = None
+    """With ``solutions_from``: replaces the ``thinking_end`` of the other run's solver."""
     verifications: Annotated[int, Field(ge=0, strict=True)] = 0
+    """V, the number of verifications of each verified solution."""
     verified: Count | None = None
+    """The number of solutions of each problem that are verified, the first ones. All, unless set."""
     scorer: ScorerRole | None = None
+    """The reward model that scores solutions, and the steps of searches."""
     step: Annotated[str, Field(min_length=1)] = "\n\n"
+    """The text that ends a step."""
     boxed_ends: bool = False
+    """True if a closed box ends a search's solution."""
     scored: Annotated[int, Field(ge=0, strict=True)] = 0
+    """The number of solutions of each problem that are scored, the first ones."""
     searches: tuple[SearchConfig, ...] = ()
+    """The searches that are run on each problem."""
     seed: int = 0
+    """The number that the seeds of all rows are derived from, with their keys."""
     checkpoint_seconds: Annotated[float, Field(gt=0)] = 5.0
+    """The seconds between two parts that are written; a sweep that is killed loses at most these."""
     _taken: SourceRun | None = PrivateAttr(None)
     _policy: str | None = PrivateAttr(None)
 

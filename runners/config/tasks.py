@@ -16,6 +16,7 @@ class TaskBlock(ConfigBlock):
     """The base of the blocks of named tasks."""
 
     name: str
+    """The name of the task."""
 
     @property
     def title(self) -> str:
@@ -28,16 +29,22 @@ class LabTask(TaskBlock):
 
     name: Literal["lab"]
     problems: Count = 100
+    """The number of problems."""
     levels: list[int] = Field(default=[1, 2, 3, 4, 5], min_length=1)
+    """The levels of difficulty, which take turns."""
     seed: int = 0
+    """The seed of the generator."""
 
 
 class BenchmarkTask(TaskBlock):
     """A benchmark from the hub; ``seed`` orders the options of multiple-choice problems."""
 
     problems: Count | None = None
+    """The number of problems, the first ones. All, unless set."""
     revision: Annotated[str, Field(min_length=1)] | None = None
+    """The commit of the dataset. The one that this version names, unless set."""
     seed: int = 0
+    """Orders the options of multiple-choice problems."""
 
 
 class GymTask(TaskBlock):
@@ -45,9 +52,13 @@ class GymTask(TaskBlock):
 
     name: Literal["reasoning-gym"]
     generator: str
+    """The name of the generator."""
     problems: Count = 100
+    """The number of problems."""
     seed: int = 0
+    """The seed of the generator."""
     options: dict[str, Any] = Field(default_factory=dict)
+    """Options that the generator is given as they are."""
 
     @property
     def title(self) -> str:
@@ -63,16 +74,27 @@ class FileTask(ConfigBlock):
     """
 
     path: str
+    """A JSON-lines, CSV or Parquet file."""
     question: str = "question"
+    """The column of questions."""
     answer: str = "answer"
+    """The column of right answers."""
     name: str | None = None
+    """The column of the problems' names. Their numbers, unless set."""
     subject: str | None = None
+    """The column of subjects."""
     level: str | None = None
+    """The column of levels of difficulty."""
     choices: tuple[str, ...] = ()
+    """The columns of the options of a multiple-choice problem."""
     grader: Annotated[str, AfterValidator(GRADERS.check_name)] | None = None
+    """The grader. It is chosen by the form of the right answers, unless set."""
     problems: Count | None = None
+    """The number of problems, the first ones. All, unless set."""
     seed: int = 0
+    """Orders the options of multiple-choice problems."""
     unanswered: bool = False
+    """True if right answers may be missing."""
 
     @field_validator("choices", mode="before")
     @classmethod
