@@ -26,7 +26,7 @@ def build_advice(profile: Profile, settings: CostSettings) -> tuple[Plan, Report
         [] if plan.costs is None else [f"{line[:1].upper()}{line[1:]}." for line in describe_plan_costs(plan.costs)]
     )
     sentences += [] if plan.toy_note is None else [plan.toy_note]
-    return plan, ReportPart("Recommendation", sentences, (), (build_options_table(plan),))
+    return plan, ReportPart("Recommendation", sentences, (), (build_alternatives_table(plan),))
 
 
 def describe_recommendation(plan: Plan) -> str:
@@ -41,7 +41,7 @@ def describe_recommendation(plan: Plan) -> str:
     )
 
 
-def build_options_table(plan: Plan) -> ReportTable:
+def build_alternatives_table(plan: Plan) -> ReportTable:
     """Return the strategies within the budget, the recommended one first."""
     rows = [
         (

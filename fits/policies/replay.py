@@ -96,7 +96,7 @@ def estimate_stop_rule(
 
 @dataclass(frozen=True, eq=False)
 class Stops:
-    """Where a rule stops in each order under each setting, five arrays of the shape (P, R, T).
+    """The stops of a rule in each order under each setting: five arrays of the shape (P, R, T).
 
     Args:
         solutions: finished solutions.

@@ -12,7 +12,7 @@ from isocompute.serving.endpoint.options import OFF, Options
 from isocompute.serving.endpoint.plans import SINGLE_CALL, PlanBook, round_options
 
 
-def describe_cost(book: PlanBook) -> list[str]:
+def list_costs(book: PlanBook) -> list[str]:
     """Return what a request without options of its own costs.
 
     Raises:

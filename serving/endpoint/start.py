@@ -28,11 +28,11 @@ def describe_dry_run(settings: ServeSettings) -> list[str]:
     Raises:
         ConfigError: the server's own budget cannot be planned.
     """
-    from isocompute.serving.endpoint.dry_run import describe_cost
+    from isocompute.serving.endpoint.dry_run import list_costs
     from isocompute.serving.endpoint.errors import ApiError
 
     try:
-        return describe_cost(PlanBook(settings.profile, settings.urls, settings.defaults, settings.policy_file))
+        return list_costs(PlanBook(settings.profile, settings.urls, settings.defaults, settings.policy_file))
     except ApiError as error:
         raise ConfigError(error.message) from None
 
