@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from itertools import pairwise
 
 import pytest
 
@@ -61,7 +62,7 @@ def test_steps_of_a_latency_say_what_plans_say():
 def test_steps_differ_from_the_one_before():
     steps = list_plan_steps(read_profile("llama-3.1-8b-math"), UNITS["x"], CostSettings()).steps
     said = [(step.best, step.runner_up, step.warnings) for step in steps]
-    assert all(one != other for one, other in zip(said, said[1:], strict=False))
+    assert all(one != other for one, other in pairwise(said))
     assert [step.start for step in steps] == sorted({step.start for step in steps})
 
 
