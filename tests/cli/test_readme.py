@@ -1,4 +1,4 @@
-"""README, the page of the lab and the lab's card show what the commands print, and sweeps that can be asked for."""
+"""README, the page of the lab and the lab's card show what the commands print."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
-
-from isocompute.runners.config.sweep import Sweep
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -37,7 +34,7 @@ def test_what_is_said_of_votes_verdicts_and_searches_is_what_plan_says(command):
         f"{100 * others['sc']['accuracy']:.1f} % of SC. The first is ahead of `fused` by "
         f"{100 * others['fused']['gap']:.1f} points [{', '.join(ahead)}]"
     )
-    assert all(said in " ".join(text.split()) for text in (README, LAB_PAGE))
+    assert said in " ".join(LAB_PAGE.split())
 
 
 def test_what_is_said_of_the_lab_at_128x_is_what_plan_says(command):
@@ -50,7 +47,7 @@ def test_what_is_said_of_the_lab_at_128x_is_what_plan_says(command):
         f"{100 * (expected - voted):.1f} points [{100 * low:+.1f}, {100 * high:+.1f}], and GenRM with "
         f"random ties, the study's, {100 * others['genrm']['accuracy']:.1f} %."
     )
-    assert all(said in " ".join(text.split()) for text in (README, LAB_PAGE))
+    assert said in " ".join(LAB_PAGE.split())
 
 
 @pytest.mark.soak
@@ -65,15 +62,3 @@ def test_what_fit_is_shown_to_print_is_what_it_prints(command, tmp_path, monkeyp
     assert (tmp_path / "data" / "profiles" / "lab.json").read_bytes() == (
         ROOT / "data" / "profiles" / "lab.json"
     ).read_bytes()
-    needed = re.search(r"it takes (about .*?) problems (\[.*?\])", printed)
-    assert f"on the lab {needed[1]} {needed[2]}" in " ".join(README.split())
-
-
-def test_the_sweeps_that_are_shown_are_well_formed():
-    first, *further = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)]
-    assert Sweep.model_validate(first).verifications == 16
-    again, *searching = further
-    assert Sweep.model_validate(again).solutions_from == "runs/mine"
-    assert searching
-    for block in searching:
-        assert Sweep.model_validate(first | block).searches
