@@ -186,7 +186,7 @@ class Answering:
                 raise self.fatal
             if len(self.failures) >= FAILED_LIMIT:
                 return UPSTREAM_FAILED
-            self._start_solutions(self.decided)  # in place of those that were lost
+            self._start_missing(self.decided)  # in place of those that were lost
             if (stopped := self._take_steps(self._list_ready())) is not None:
                 return stopped
             if not await self._wait_for_change():
@@ -228,9 +228,9 @@ class Answering:
         """Begin the solutions that the policy needs, and as many ahead as the width allows."""
         running = sum(sample.text is None for sample in self.samples)
         ahead = len(self.samples) + max(0, self.width - running)
-        self._start_solutions(min(max(needed, ahead), self.decider.solutions))
+        self._start_missing(min(max(needed, ahead), self.decider.solutions))
 
-    def _start_solutions(self, count: int) -> None:
+    def _start_missing(self, count: int) -> None:
         """Begin solutions until so many are finished or under way."""
         for _ in range(len(self.samples), count):
             sample = Sample(self.begun)
