@@ -85,8 +85,9 @@ def get_rho(profile: Profile) -> float | None:
 
 def list_scored_options(profile: Profile) -> list[AllocationOptions]:
     """Return the options of the strategies that need a scorer, searches included."""
-    scored = {name for name in STRATEGIES if STRATEGIES[name].needs == "scores"}
-    return [o for o in list_strategy_options(profile, None) if o.strategy in scored or is_search(o.strategy)]
+    scored = (name for name in STRATEGIES if name in profile.strategies and STRATEGIES[name].needs == "scores")
+    names = [*scored, *filter(is_search, profile.strategies)]
+    return [options for name in names if (options := build_part_options(profile, name, None)) is not None]
 
 
 def list_unknown_strategies(profile: Profile) -> list[str]:
