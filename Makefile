@@ -14,7 +14,7 @@ export VLLM_CPU_KVCACHE_SPACE ?= 2
 # Threads of BLAS cost more than they save on the small matrices here, and much more beside another process.
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help demo test soak check check-fast figures notebooks lab lab-run lab-search lab-both profiles bench docs site policies regret lock lock-light check-light clean
+.PHONY: help demo test soak check check-fast figures notebooks lab lab-run lab-search lab-both profiles bench docs site policies regret report lock lock-light check-light clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ check: $(VENV)/full ## lint, types, import contracts
 test: check ## check, then every test and doctest; vLLM's included
 	$(BIN)/pytest -q --doctest-modules src/isocompute/registry.py src/isocompute/api src/isocompute/cli src/isocompute/figures src/isocompute/planner src/isocompute/runners src/isocompute/fits src/isocompute/serving src/isocompute/testing
 	ISOCOMPUTE_NEED_ENGINES=1 $(BIN)/pytest -q --durations=8 tests
+
+report: $(VENV)/core ## the report of the run lab-both-small, in runs/report.html
+	$(BIN)/isocompute report data/runs/lab-both-small -o runs/report.html
 
 soak: check check-light ## every test at full size, then `make regret`: kills, copies, real chat models; two hours on two cores
 	ISOCOMPUTE_NEED_ENGINES=1 $(BIN)/pytest -q --soak --durations=20 tests

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from isocompute.api.results import Result
-from isocompute.planner.budget import format_amount
+from isocompute.planner.advice import describe_model_advice
 from isocompute.planner.models.model_plan import ModelPlan
 
 if TYPE_CHECKING:
@@ -81,12 +81,9 @@ class ModelPlanResult(Result):
         return build_model_plan_json(self._plan).to_dict()
 
     def _describe(self) -> list[str]:
-        plan, best = self._plan, self._plan.recommendation
-        low, high = (100 * end for end in plan.options[0].interval)
+        plan = self._plan
         return [
+            describe_model_advice(plan),
             *([] if plan.toy_note is None else [plan.toy_note]),
-            f"At {format_amount(plan.budget, plan.unit, 3)} per problem: {best.model}: {best.strategy} {best.settings}",
-            f"expected accuracy {100 * best.accuracy:.1f} % [{low:.1f}, {high:.1f}], "
-            f"for {format_amount(best.cost, plan.unit, 3)}",
             *(f"warning: {note}" for note in plan.notes),
         ]

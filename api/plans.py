@@ -13,9 +13,9 @@ from isocompute.api.profiles import ProfileSource, describe_option, load_profile
 from isocompute.api.results import Result
 from isocompute.errors import BudgetError, ConfigError
 from isocompute.planner import DEFAULT_PROFILE
-from isocompute.planner.budget import Budget, format_compute
+from isocompute.planner.advice import describe_advice, describe_reasons
+from isocompute.planner.budget import Budget
 from isocompute.planner.caps import CapComparison, compare_caps
-from isocompute.planner.compare import StrategyOption
 from isocompute.planner.costs.report import describe_plan_costs
 from isocompute.planner.costs.request import build_request
 from isocompute.planner.models.model_plan import make_model_plan
@@ -100,27 +100,16 @@ class PlanResult(Result):
         return build_plan_json(self._plan, self._caps).to_dict()
 
     def _describe(self) -> list[str]:
-        plan, best = self._plan, self._plan.recommendation
-        low_high = "" if plan.interval is None else " [{:.1f}, {:.1f}]".format(*(100 * end for end in plan.interval))
+        plan = self._plan
         costs = [] if plan.costs is None else describe_plan_costs(plan.costs)[:1]
-        kind = "measured" if plan.interval is None else "expected"
         return [
+            describe_advice(plan),
+            *describe_reasons(plan)[:1],
             *([] if plan.toy_note is None else [plan.toy_note]),
-            f"At {format_compute(plan.budget)} per problem: {best.strategy} {best.settings}, for "
-            f"{format_compute(best.compute)}",
-            f"{kind} accuracy {100 * plan.expected_accuracy:.1f} %{low_high}, from profile '{plan.profile_name}'",
             *costs,
-            *(describe_alternative(option) for option in plan.alternatives[:1]),
             *([] if self._caps is None else [self._caps.describe_best()]),
             *(f"warning: {warning}" for warning in plan.warnings),
         ]
-
-
-def describe_alternative(option: StrategyOption) -> str:
-    """Return a line on the best alternative to the recommended strategy."""
-    gap = "" if option.gap is None else f", {100 * option.gap:.1f} points behind"
-    ends = "" if option.gap_interval is None else " [{:+.1f}, {:+.1f}]".format(*(100 * x for x in option.gap_interval))
-    return f"next best: {option.strategy} {option.settings}, for {format_compute(option.compute)}{gap}{ends}"
 
 
 @overload

@@ -28,6 +28,7 @@ DEFAULT_BUDGET = "128x"
 FRAME_COLUMNS = (
     "rule",
     "threshold",
+    "limit",
     "accuracy",
     "low",
     "high",
@@ -111,8 +112,8 @@ class PoliciesResult(Result):
                 "no fixed plan is as accurate" if math.isinf(row.saving_fixed) else f"{row.saving_fixed:.2g}x saved"
             )
             lines.append(
-                f"{row.rule} {row.threshold:.4g}: {100 * row.accuracy:.1f} % for {format_compute(row.compute)} "
-                f"(95th percentile {format_compute(row.percentile_95)}); {saving}"
+                f"{row.rule} {row.threshold:.4g} within S={row.limit}: {100 * row.accuracy:.1f} % for "
+                f"{format_compute(row.compute)} (95th percentile {format_compute(row.percentile_95)}); {saving}"
             )
         return [*lines, *(f"warning: {warning}" for warning in found.warnings)]
 
@@ -132,7 +133,8 @@ def policies(
 ) -> PoliciesResult:
     """Compare rules that stop early, as ``isocompute policies`` does.
 
-    Thresholds are chosen on other problems than those they are scored on.
+    Thresholds, and limits on the number of solutions, are chosen on other problems than those they are scored on. The
+    full budget, to which savings and the same answers are relative, is that of the pool.
 
     Args:
         run: a run or its path.
@@ -173,8 +175,12 @@ def policies(
     return PoliciesResult(compare_run_policies(path, request, delta, int(width)))
 
 
-def check_share(share: object) -> float:
+def check_share(share: object, name: str = "same_answer=") -> float:
     """Return a share as a number.
+
+    Args:
+        share: the share.
+        name: the argument or the option that it was given as.
 
     Raises:
         ConfigError: it is not a number between 0 and 1.
@@ -184,5 +190,5 @@ def check_share(share: object) -> float:
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not 0 < number < 1:
-        raise ConfigError(f"same_answer={format_error_value(share)} must be a number between 0 and 1, such as 0.01.")
+        raise ConfigError(f"{name}{format_error_value(share)} must be a number between 0 and 1, such as 0.01.")
     return number

@@ -3,7 +3,7 @@
     python benchmarks/engines.py [--only vllm|openai] [--model data/lab/solver] [--requests 2000] [--repeats 5]
 
 vllm: `VLLMEngine.run` beside a bare ``LLM.generate`` of the same vLLM, on the same requests, all at once.
-openai: `OpenAIEngine.run` beside the server's own benchmark (``vllm bench serve``), against one vLLM server, on the
+openai: `ServerClient.run` beside the server's own benchmark (``vllm bench serve``), against one vLLM server, on the
     same prompts with the same sampling, the same bound on requests in flight, and an equal number of tokens each.
 
 The two sides of a pair run one after the other; the order alternates. Each pair gives a ratio; the median over pairs

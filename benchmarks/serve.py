@@ -81,10 +81,10 @@ def run_upstream_double(port: int) -> None:
 
 
 @contextmanager
-def run_endpoint(upstream: int, port: int, solutions: int) -> Iterator[int]:
+def run_endpoint(upstream: str, port: int, solutions: int, profile: str = "llama-3.1-8b-math") -> Iterator[int]:
     """Run `isocompute serve`, and give its process id."""
-    command = [sys.executable, "-m", "isocompute", "serve", "--profile", "llama-3.1-8b-math", "--port", str(port)]
-    command += ["--url", f"http://127.0.0.1:{upstream}/v1", "--grader", "boxed-number", "--calls", "4096"]
+    command = [sys.executable, "-m", "isocompute", "serve", "--profile", profile, "--port", str(port)]
+    command += ["--url", upstream, "--grader", "boxed-number", "--calls", "4096"]
     command += ["--budget", f"{solutions}x"]
     running = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:
@@ -149,7 +149,7 @@ def compare_directly(args: argparse.Namespace) -> None:
     through = {"model": "double", "messages": message, "isocompute": options, "stream": args.stream}
     table = Table("pair", "directly (calls/s)", "through (calls/s)", "ratio", "CPU ms a call", "memory (MB)")
     ratios, costs, memory = [], [], []
-    with run_endpoint(args.port, args.port + 1, args.solutions) as pid:
+    with run_endpoint(f"http://127.0.0.1:{args.port}/v1", args.port + 1, args.solutions) as pid:
         asyncio.run(send_calls(args.port + 1, 2.0, args.clients, 1, through))  # warm
         for pair in range(args.repeats):
             rates = {}

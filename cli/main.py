@@ -23,9 +23,11 @@ from isocompute.cli.commands import (
     grade,
     import_run,
     next_rows,
+    notebooks,
     pilot,
     plan,
     policies,
+    report,
     runs,
     serve,
     solve,
@@ -34,11 +36,14 @@ from isocompute.cli.commands import (
     tree,
     upgrade,
 )
+from isocompute.cli.encoding import replace_unknown_characters
+from isocompute.cli.help import HelpGroup
 from isocompute.cli.options import VersionOption
 from isocompute.errors import IsocomputeError
 
 app = typer.Typer(
     name="isocompute",
+    cls=HelpGroup,
     help="Choose how to spend test-time compute: sample and vote, sample and verify, or search.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -61,6 +66,8 @@ for module in (
     evaluate,
     policies,
     figures,
+    notebooks,
+    report,
     serve,
     solve,
 ):
@@ -76,6 +83,7 @@ def run_application(application: typer.Typer) -> Any:
     """Run a command; an `IsocomputeError` becomes one sentence on stderr and exit code 2."""
     # The matrix products of a plan are small: numpy's threads would wait for each other longer than they compute.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    replace_unknown_characters()
     errors = Console(stderr=True, soft_wrap=True)
     try:
         with block_standard_input():

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer.core import TyperCommand
 
 import isocompute
+from isocompute.cli.encoding import can_print_unicode
 
 if TYPE_CHECKING:
     from isocompute.api.json_schema.blocks import CommandJson
@@ -30,36 +30,13 @@ VersionOption = Annotated[
 
 
 def print_json(result: CommandJson | Sequence[CommandJson]) -> None:
-    """Print a command's JSON in UTF-8.
+    """Print a command's JSON, in ASCII where standard output does not take every character.
 
     Raises:
         ValueError: a number is not finite; use None for a missing value.
     """
     fields = [block.to_dict() for block in result] if isinstance(result, Sequence) else result.to_dict()
-    print(json.dumps(fields, indent=2, ensure_ascii=False, allow_nan=False))
-
-
-class RegistryHelpCommand(TyperCommand):
-    """A command whose help replaces ``{graders}``, ``{formats}`` and ``{searches}`` by the names in a registry.
-
-    The registries, including the entries of other packages, are read only when help is requested.
-    """
-
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Write the help, with the names filled in."""
-        from isocompute.runners.grading.registry import GRADERS
-        from isocompute.runners.imports.formats import IMPORT_FORMATS
-        from isocompute.runners.search.registry import SEARCH_STRATEGIES
-
-        names = {
-            "graders": GRADERS.names_as_text,
-            "formats": IMPORT_FORMATS.names_as_text,
-            "searches": SEARCH_STRATEGIES.names_as_text,
-        }
-        for parameter in self.params:
-            if text := getattr(parameter, "help", None):
-                parameter.help = text.format(**names)  # type: ignore[attr-defined]
-        super().format_help(ctx, formatter)
+    print(json.dumps(fields, indent=2, ensure_ascii=not can_print_unicode(), allow_nan=False))
 
 
 def check_lambda_option(text: str | None) -> str | None:
@@ -83,9 +60,9 @@ LambdaOption = Annotated[
     str | None,
     typer.Option(
         "--lambda",
-        metavar="NUMBER|completion|prompts|cached",
-        help="Cost of a verification in solutions, or the way of counting tokens (for scorers and "
-        "searches too). Default: completion.",
+        metavar="NUMBER|WAY",
+        help="Cost of a verification in solutions; or which tokens are counted, of scorers and searches too: "
+        "completion, prompts or cached. Default: completion.",
         callback=check_lambda_option,
         show_default=False,
     ),

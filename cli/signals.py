@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import typer
 from rich.console import Console
 
-from isocompute.cli.screens.plan import print_note
+from isocompute.cli.screens.text import print_note
 
 
 class StopSignal(BaseException):

@@ -2,7 +2,7 @@
 
     python -m experiments.searches
 
-Reads data/runs/lab-search and writes docs/searches.md and its figure. Problems are grouped by the lab's own levels,
+Reads data/runs/lab-search and writes docs/searches.md and its figures. Problems are grouped by the lab's own levels,
 which do not depend on any solution, so the grouping does not favour selection among the same solutions.
 """
 
@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from isocompute.figures.style import finish_axes, render_figure, use_figure_style
+from isocompute.figures.plots.search_by_n import build_search_by_n_table, draw_search_by_n
+from isocompute.figures.style import get_figure, render_figure
 from isocompute.fits import compute_percentile_interval, draw_bootstrap_weights, resample_means
 from isocompute.fits.choice.size_interpolation import (
     compute_usual_error,
@@ -27,7 +28,7 @@ from isocompute.planner.estimate.drawing import estimate_strategy
 from isocompute.planner.estimate.pool_from_run import RunPool, read_pool
 from isocompute.planner.estimate.searches import measure_searches
 from isocompute.planner.profile import Curve, read_profile
-from isocompute.planner.strategies.registry import STRATEGIES, get_line_style, get_strategy_colour, is_search
+from isocompute.planner.strategies.registry import STRATEGIES, is_search
 from isocompute.planner.strategies.search_sizes import measure_error_scale
 from isocompute.runners.storage.files import write_output
 from isocompute.runners.storage.run import Run
@@ -37,6 +38,8 @@ ROOT = Path(__file__).resolve().parents[1]
 RUN = ROOT / "data" / "runs" / "lab-search"
 PAGE = ROOT / "docs" / "searches.md"
 REPLICATES, SEED = 4000, 20250402
+FIGURES: dict[str, Literal["N", "compute"]] = {"searches": "compute", "searches_by_n": "N"}
+"""The files of the page's figures, with what stands along x."""
 LEFT_OUT_PROFILES = ("lab-search", "lab-both-small")
 KNOWN_SIZES = ((4, 8, 16), (16, 32, 64), (4, 16, 64))
 """Sizes in the middle of two others, on the logarithmic scale."""
@@ -177,33 +180,6 @@ def build_known_table() -> str:
     return "\n".join(rows)
 
 
-def draw_search_accuracies(found: list[StrategyLine], levels: NDArray[np.int64]) -> Figure:
-    """Draw accuracy against compute, for all problems and for each level."""
-    parts = {"all levels": levels > 0, **{f"level {level}": levels == level for level in np.unique(levels)}}
-    with use_figure_style({"font.size": 8, "axes.titlesize": 9}):
-        figure = Figure(figsize=(9, 5.4), layout="constrained")
-        panels = figure.subplots(2, 3, sharex=True).ravel()
-        for axes, (name, inside) in zip(panels, parts.items(), strict=True):
-            for line in found:
-                reached = 100 * line.accuracy[inside].mean(axis=0)
-                shade = get_strategy_colour(line.name)
-                axes.plot(
-                    line.costs["completion"],
-                    reached,
-                    get_line_style(line.name),
-                    color=shade,
-                    ms=3,
-                    lw=1.2,
-                    label=line.name,
-                )
-            finish_axes(axes, f"{name}, {inside.sum()} problems", "")
-        figure.supxlabel("compute per problem, in solutions' worth (x)", fontsize=8)
-        for axes in panels[::3]:
-            axes.set_ylabel("problems solved (%)")
-        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right center", frameon=False)
-    return figure
-
-
 TEXT = """# Searches with a reward model, by difficulty and compute
 
 Made by `python -m experiments.searches` from `data/runs/lab-search`: {problems} problems of the lab, of level 1, the
@@ -214,6 +190,11 @@ the solver and, by its parameters, of the scorer. "x, completion" counts the tok
 "x, cached" counts all tokens that were sampled or read, except those that a prefix cache held.
 
 ![accuracy against compute, by level](searches.png)
+
+Papers compare at equal N. That is no equal cost: a search with N candidates, and N solutions with scores, cost more
+than N votes. The best for each level is the method with the highest accuracy on the other problems of the level.
+
+![accuracy against N, by level](searches_by_n.png)
 
 {sizes}
 
@@ -296,9 +277,11 @@ def main() -> None:
         scales=" and ".join(f"{measure_error_scale(read_profile(name)):.2f} ({name})" for name in LEFT_OUT_PROFILES),
     )
     PAGE.write_text(text, encoding="utf-8")
-    figure = draw_search_accuracies(found, levels)
-    for kind in ("png", "pdf"):
-        write_output(str(PAGE.with_suffix(f".{kind}")), render_figure(figure, kind))
+    table = build_search_by_n_table(read_profile(RUN.name))
+    for name, against in FIGURES.items():
+        figure = get_figure(draw_search_by_n(table, against=against)[0])
+        for kind in ("png", "pdf"):
+            write_output(str(PAGE.with_name(f"{name}.{kind}")), render_figure(figure, kind))
     print(f"Wrote {PAGE}.")
 
 

@@ -7,11 +7,21 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from isocompute.figures.drawing import Figure
 
-    figure1: Figure
+    solutions_and_compute: Figure
+    solutions_and_compute_by_level: Figure
     frontiers: Figure
     difficulty: Figure
     caps: Figure
     policies: Figure
+    surface: Figure
+    allocation_law: Figure
+    crossover: Figure
+    regret: Figure
+    models: Figure
+    search_by_n: Figure
+    difficulty_bars: Figure
+    verifier: Figure
+    step_scores: Figure
 
 
 def __getattr__(name: str) -> Figure:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Protocol
 
 from isocompute.errors import DataError
-from isocompute.figures.registry import FIGURES
+from isocompute.figures.registry import FIGURES, MISSING_INPUTS
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from isocompute.figures.look import FigureStyle
     from isocompute.figures.source import FigureSource
 
 
@@ -20,6 +23,10 @@ class HasFigureSource(Protocol):
     """A source of figures: a run or a profile of the public API."""
 
     def _open_figure_source(self) -> FigureSource: ...
+
+
+FigureInputSource = HasFigureSource | str | os.PathLike[str]
+"""The sources of a figure: a run, a profile, or the path of one."""
 
 
 @dataclass(frozen=True)
@@ -32,50 +39,74 @@ class Figure:
 
     name: str
 
-    def __call__(self, source: HasFigureSource | str | os.PathLike[str], ax: Any = None) -> DrawnFigure:
+    def __call__(
+        self,
+        source: FigureInputSource | Sequence[FigureInputSource],
+        ax: Any = None,
+        width: str | float = "page",
+        style: FigureStyle = "print",
+    ) -> DrawnFigure:
         """Draw the figure.
 
         Args:
-            source: a run, a profile, or the path of one.
+            source: a run, a profile, or the path of one; a list of them for a figure that compares several.
             ax: the Axes to draw into, or an array of them where the figure has several panels; None for a new figure.
+            width: of a new figure: column, page or slide, or a number of inches.
+            style: of a new figure: print, or dark for a dark background.
 
         Raises:
-            DataError: the source does not hold what the figure needs, or there is nothing to draw.
+            DataError: the source does not hold what the figure needs, there is nothing to draw, or the width or the
+                style is unknown.
             RunError: the run is missing or incomplete.
         """
+        from isocompute.figures.look import FigureLook, parse_width, use_look
+
+        look = FigureLook(parse_width(str(width)), style)
         table = self.build_table(source)
         if table.empty:
-            raise DataError(
-                f"The figure '{self.name}' has nothing to draw: the data that it needs is missing or has no known "
-                "cost. If λ is unknown, fit the profile with lam=."
-            )
-        with FIGURES.wrap_plugin_errors(self.name):
+            raise DataError(f"The figure '{self.name}' has nothing to draw: {FIGURES[self.name].missing}.")
+        with use_look(look), FIGURES.wrap_plugin_errors(self.name):
             return DrawnFigure(FIGURES[self.name].draw_function(table, ax=ax), table)
 
-    def build_table(self, source: HasFigureSource | str | os.PathLike[str]) -> pd.DataFrame:
+    def build_table(self, source: FigureInputSource | Sequence[FigureInputSource]) -> pd.DataFrame:
         """Return the table of what is drawn, a row for each point.
 
         Raises:
             DataError: the source does not hold what the figure needs.
             RunError: the run is missing or incomplete.
         """
-        from isocompute.figures.source import open_figure_source
+        from isocompute.figures.source import get_compared_input
 
-        if isinstance(source, str | os.PathLike):
-            opened = open_figure_source(os.fspath(source))
-        elif hasattr(source, "_open_figure_source"):
-            opened = source._open_figure_source()
+        entry = FIGURES[self.name]
+        several: Sequence[Any] = source if isinstance(source, list | tuple) else [source]
+        sources = [open_source(each) for each in several]
+        given: Any
+        if entry.needs == "profiles":
+            given = get_compared_input(sources)
+        elif len(sources) == 1:
+            given = sources[0].get_input(entry.needs)
         else:
-            raise DataError(
-                f"A figure is drawn from a run, a profile, or the path of one; got {type(source).__name__}."
-            )
-        given = opened.get_input(FIGURES[self.name].needs)
+            raise DataError(f"The figure '{self.name}' is drawn from one run or profile; got {len(sources)}.")
         if given is None:
-            raise DataError(
-                f"The figure '{self.name}' needs {FIGURES[self.name].needs}, which this source does not have."
-            )
+            raise DataError(f"The figure '{self.name}' cannot be drawn: {MISSING_INPUTS[entry.needs]}.")
         with FIGURES.wrap_plugin_errors(self.name):
-            return FIGURES[self.name].table_function(given)
+            return entry.table_function(given)
+
+
+def open_source(source: FigureInputSource) -> FigureSource:
+    """Return the source of figures that a run, a profile, or the path of one is.
+
+    Raises:
+        DataError: it is none of these.
+        RunError: the run is missing or incomplete.
+    """
+    from isocompute.figures.source import open_figure_source
+
+    if isinstance(source, str | os.PathLike):
+        return open_figure_source(os.fspath(source))
+    if hasattr(source, "_open_figure_source"):
+        return source._open_figure_source()
+    raise DataError(f"A figure is drawn from a run, a profile, or the path of one; got {type(source).__name__}.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,8 +134,13 @@ class DrawnFigure:
         Raises:
             DataError: it cannot be written there.
         """
+        from isocompute.figures.layout import StyledFigure
+        from isocompute.figures.look import use_figure_style
+
+        is_ours = isinstance(self.figure, StyledFigure)
         try:
-            self.figure.savefig(path, **options)
+            with use_figure_style() if is_ours else nullcontext():  # fonts that can be embedded
+                self.figure.savefig(path, **options)
         except (OSError, ValueError) as error:
             raise DataError(f"The figure cannot be written to '{path}': {error}.") from None
 

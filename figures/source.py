@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePath
@@ -35,13 +36,23 @@ class FigureSource:
         """The studies of difficulty; empty for a profile of means."""
         return build_figure_studies(self.profile, self.pool)
 
-    def get_input(self, needs: FigureInput) -> Profile | Run | list[DifficultyStudy] | None:
-        """Return the input that a figure needs; None if this source does not have it. No source has a single search."""
+    def get_input(self, needs: FigureInput) -> Profile | Run | FigureSource | list[DifficultyStudy] | None:
+        """Return the input that a figure needs; None if this source does not have it.
+
+        No source has a single search, and one source alone has no profiles to compare, see `get_compared_input`.
+        """
         if needs == "profile":
             return self.profile
         if needs == "run":
             return self.run
+        if needs == "source":
+            return self
         return self.studies or None if needs == "studies" else None
+
+
+def get_compared_input(sources: Sequence[FigureSource]) -> list[Profile] | None:
+    """Return the profiles of several sources, for a figure that compares them; None if there are fewer than two."""
+    return [source.profile for source in sources] if len(sources) > 1 else None
 
 
 def open_figure_source(path: str) -> FigureSource:

@@ -1,14 +1,13 @@
-"""The common style of all figures: matplotlib settings, Axes and their scales, and rendering to bytes."""
+"""The parts that all figures share: the Axes to draw in, their scales and letters, and rendering to bytes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import PurePosixPath
 from typing import Any
 
-import matplotlib.style
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -17,31 +16,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 from numpy.typing import NDArray
 
 from isocompute.errors import DataError
-
-FIGURE_STYLE: dict[str, Any] = {
-    "font.size": 9,
-    "axes.titlesize": "medium",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "figure.titlesize": "medium",
-    "legend.fontsize": 8,
-    "legend.frameon": False,
-    "lines.markersize": 3,
-    "pdf.fonttype": 42,  # TrueType: journals require it, and its text can be edited
-    "svg.fonttype": "none",
-    "svg.hashsalt": "isocompute",  # makes the ids inside an SVG reproducible
-}
-"""The matplotlib settings (rcParams) that differ from its defaults."""
-
-ONE_PANEL_SIZE = (4.6, 3.6)
-"""Size of a figure with one panel, in inches."""
-TWO_PANEL_SIZE = (8.2, 3.6)
-"""Size of a figure with two panels, in inches."""
-
-LINE_COLOUR_MAP = "viridis_r"
-"""Colour map of lines that are ordered by a number."""
-GREY = "#555555"
-"""Colour of elements that belong to no single strategy."""
+from isocompute.figures.colours import raise_figure_contrast
+from isocompute.figures.layout import StyledFigure
+from isocompute.figures.look import RESOLUTION, get_look, use_figure_style
 
 FORMAT_METADATA: dict[str, dict[str, None]] = {
     "png": {"Software": None},
@@ -51,41 +28,27 @@ FORMAT_METADATA: dict[str, dict[str, None]] = {
 """The file formats, each with the metadata to suppress, as dates and versions would make files differ."""
 
 
-def use_figure_style(changes: Mapping[str, Any] | None = None) -> AbstractContextManager[None]:
-    """Return a context in which matplotlib uses its defaults with the common style on top.
-
-    A ``matplotlibrc`` in the working directory is ignored, so that a figure has the same bytes wherever it is drawn.
-
-    Args:
-        changes: settings that override `FIGURE_STYLE`.
-
-    Example:
-        >>> import matplotlib as mpl
-        >>> with use_figure_style({"font.size": 8}):
-        ...     mpl.rcParams["font.size"], mpl.rcParams["pdf.fonttype"]
-        (8.0, 42)
-    """
-    context: AbstractContextManager[None] = matplotlib.style.context(["default", FIGURE_STYLE | dict(changes or {})])
-    return context
-
-
 @contextmanager
 def prepare_axes(
     ax: Any,
     count: int = 1,
     size: tuple[float, float] | None = None,
     changes: Mapping[str, Any] | None = None,
+    columns: int | None = None,
     **layout: Any,
 ) -> Iterator[list[Axes]]:
     """Yield the Axes to draw in: the caller's, in the caller's style, or those of a new figure.
 
-    A new figure is not registered with pyplot, so it is neither shown nor kept open; it is reached by ``axes.figure``.
+    A new figure is drawn in the current look, see `isocompute.figures.look.use_look`. When the context ends, its
+    legends are moved out of the panels, its titles and labels are wrapped, and its lines get enough contrast. It is not
+    registered with pyplot, so it is neither shown nor kept open; it is reached by ``axes.figure``.
 
     Args:
         ax: one Axes for each panel, or one that is split into the panels; None for a new figure in the common style.
-        count: number of panels, side by side.
-        size: size of a new figure, in inches.
-        changes: settings of a new figure that override `FIGURE_STYLE`.
+        count: number of panels.
+        size: size of a new figure, in inches, if it does not follow from the look and the number of panels.
+        changes: settings of a new figure that override those of the look.
+        columns: number of panels side by side, by default all; half as many at column width.
         layout: arguments to matplotlib's ``Figure.subplots`` for a new figure, such as ``sharey``.
 
     Raises:
@@ -101,9 +64,18 @@ def prepare_axes(
             raise DataError(f"ax must be {expected}, or None for a new figure; got {got}.")
         yield list(given)
         return
+    look = get_look()
+    beside = columns or count
+    if look.is_column:
+        beside = (beside + 1) // 2
     with use_figure_style(changes):
-        figure = Figure(figsize=size or (ONE_PANEL_SIZE if count == 1 else TWO_PANEL_SIZE), layout="constrained")
-        yield list(np.ravel(figure.subplots(1, count, **layout)))
+        figure = StyledFigure(look, count, beside, size)
+        grid = np.ravel(figure.subplots(figure.rows, beside, **layout))
+        for unused in grid[count:]:
+            unused.remove()
+        yield list(grid[:count])
+        raise_figure_contrast(figure)
+        figure.place_texts()
 
 
 def split_axes(axes: Axes, count: int, **layout: Any) -> NDArray[np.object_]:
@@ -150,12 +122,21 @@ def finish_axes(axes: Axes, title: str, label: str) -> None:
     octaves = np.log2(high / low)
     axes.xaxis.set_major_locator(LogLocator(base=4 if octaves > 7 else 2, numticks=20))
     axes.xaxis.set_minor_locator(LogLocator(base=2, numticks=30))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}" if x < 1024 else f"{x / 1024:g}k"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: format_count_tick(x)))
     axes.xaxis.set_minor_formatter(FuncFormatter(lambda x, _: ""))
     axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
     axes.grid(alpha=0.25, lw=0.5)
     axes.set_title(title)
     axes.set_xlabel(label)
+
+
+def format_count_tick(number: float) -> str:
+    """Return a number below an axis of compute or counts; from 1024 on in units of 1024.
+
+    >>> format_count_tick(0.5), format_count_tick(2048)
+    ('0.5', '2k')
+    """
+    return f"{number:g}" if number < 1024 else f"{number / 1024:g}k"
 
 
 def label_panels(axes: list[Axes]) -> None:
@@ -181,9 +162,11 @@ def add_title_prefix(figure: Figure, name: str) -> None:
     title, prefix = figure.get_suptitle(), name.replace("$", r"\$")
     with use_figure_style():
         figure.suptitle(f"{prefix}: {title}" if title else prefix)
+        if isinstance(figure, StyledFigure):
+            figure.fit_texts()
 
 
-def render_file(figure: Figure, file: str, dpi: float = 200) -> bytes:
+def render_file(figure: Figure, file: str, dpi: float = RESOLUTION) -> bytes:
     """Return a figure as file content, in the format given by the file's extension.
 
     Args:
@@ -202,7 +185,7 @@ def render_file(figure: Figure, file: str, dpi: float = 200) -> bytes:
     return render_figure(figure, kind, dpi)
 
 
-def render_figure(figure: Figure, kind: str, dpi: float = 200) -> bytes:
+def render_figure(figure: Figure, kind: str, dpi: float = RESOLUTION) -> bytes:
     """Return a figure as file content; the same figure gives the same bytes on any date.
 
     Args:

@@ -218,3 +218,12 @@ def format_compute(x: float) -> str:
     ('4.15x', '52.9x', '8x', '126.5x')
     """
     return f"{x:.3g}x" if x < 99.95 else f"{x:.4g}x" if x < 999.95 else f"{x:,.0f}x"
+
+
+def format_cost(x: float) -> str:
+    """Return a cost in x like `format_compute`, rounded up, so that typed back as a budget it pays for the same.
+
+    >>> format_cost(127.34), format_cost(24.96), format_cost(1184.2), format_cost(8)
+    ('127.4x', '25x', '1,185x', '8x')
+    """
+    return format_compute(round_up(x, 3 if x < 99.95 else 4 if x < 999.95 else max(4, math.floor(math.log10(x)) + 1)))

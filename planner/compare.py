@@ -37,6 +37,8 @@ FEWEST_FOR_PROBABILITY = 5
 """With fewer independent problems no probability of being the best is given: the simulated tasks would make it."""
 
 ConfidenceInterval = tuple[float, float]
+MeasuredIntervals = dict[tuple[str | int, ...], ConfidenceInterval]
+"""The intervals of measured means, by strategy and the values of its numbers: no budget or price changes them."""
 
 
 @dataclass(frozen=True)
@@ -180,6 +182,7 @@ def compare_budgets(
     lam: float | None,
     expected: ExpectedAccuracies | None = None,
     first: str | None = None,
+    measured: MeasuredIntervals | None = None,
 ) -> list[Comparison]:
     """Compare the best allocations of the strategies within each of some budgets.
 
@@ -189,11 +192,13 @@ def compare_budgets(
         lam: λ; None without verifications, or if it is unknown.
         expected: the expected accuracies, if they are known already; -inf for an allocation that must not be chosen.
         first: the strategy to put first instead of the recommended one.
+        measured: the intervals that are known already; more are added.
 
     Raises:
         BudgetError: no allocation that may be chosen is within a budget.
     """
     expected = compute_expected_accuracies(profile, lam) if expected is None else expected
+    measured = {} if measured is None else measured
     found = choose_recommendations(expected.tables, expected.accuracy, budgets, uninformed=expected.uninformed)
     comparisons = []
     for budget, recommendation in zip(budgets, found, strict=True):
@@ -209,7 +214,9 @@ def compare_budgets(
         chosen = (row for row in recommendation.rows if expected.tables[row.table].strategy == first)
         best = next(chosen, recommendation.best)
         rows = [best, *(row for row in recommendation.rows if row != best)]
-        comparisons.append(Comparison(_describe_rows(profile, expected, rows, budget, recommendation.uninformed)))
+        comparisons.append(
+            Comparison(_describe_rows(profile, expected, rows, budget, recommendation.uninformed, measured))
+        )
     return comparisons
 
 
@@ -236,6 +243,7 @@ def _describe_rows(
     rows: list[ChosenAllocation],
     budget: float,
     uninformed: frozenset[int],
+    measured: MeasuredIntervals,
 ) -> list[StrategyOption]:
     """Return the strategies of a recommendation, the recommended one first, with what is known of their error."""
     posterior = expected.posterior
@@ -262,22 +270,30 @@ def _describe_rows(
     options = []
     for i, row in enumerate(rows):
         table = expected.tables[row.table]
+        numbers = {name: int(column[row.allocation]) for name, column in table.grid.numbers.items()}
         values = table.compute_accuracies(np.array([row.allocation]))[:, 0]
-        shift = None if shifts is None else shifts[:, i]
-        missed = table.get_interpolation_error(row.allocation)
+        interval = None
+        if posterior is not None:
+            key: tuple[str | int, ...] = (table.strategy, *numbers.values())
+            if key not in measured:
+                low, high = compute_mean_interval(values, profile.strata, profile.clusters)
+                measured[key] = float(low), float(high)
+            shift = None if shifts is None else shifts[:, i]
+            missed = table.get_interpolation_error(row.allocation)
+            interval = _enclose_accuracy(profile, values, measured[key], accuracy[i], missed, shift)
         options.append(
             StrategyOption(
                 strategy=table.strategy,
-                numbers={name: int(column[row.allocation]) for name, column in table.grid.numbers.items()},
+                numbers=numbers,
                 compute=row.cost,
                 accuracy=accuracy[i],
                 measured_accuracy=float(values.mean()),
-                interval=None if posterior is None else _enclose_accuracy(profile, values, accuracy[i], missed, shift),
+                interval=interval,
                 probability_best=None if best is None else best[i],
                 probability_highest=None if highest is None else highest[i],
-                at_limit=_find_limits(table, row.allocation, budget),
+                at_limit=tuple(n for n, cost in list_limit_costs(table, row.allocation).items() if cost <= budget),
                 is_informative=row.table not in uninformed,
-                interpolation_error=missed or None,
+                interpolation_error=table.get_interpolation_error(row.allocation) or None,
                 gap=accuracy[0] - accuracy[i] if i else None,
                 gap_interval=None if gaps is None or not i else gaps[i],
                 lead=None if votes is None else accuracy[i] - accuracy[votes],
@@ -288,7 +304,12 @@ def _describe_rows(
 
 
 def _enclose_accuracy(
-    profile: Profile, values: Floats, accuracy: float, missed: float, shifts: Floats | None = None
+    profile: Profile,
+    values: Floats,
+    measured: ConfidenceInterval,
+    accuracy: float,
+    missed: float,
+    shifts: Floats | None = None,
 ) -> ConfidenceInterval:
     """Return the interval of a mean over problems, moved to the expected accuracy; an end at 0 or 1 stays there.
 
@@ -297,11 +318,12 @@ def _enclose_accuracy(
     Args:
         profile: with the strata and clusters of the problems.
         values: (P,) accuracy of each problem.
+        measured: the interval of their mean.
         accuracy: the expected accuracy.
         missed: standard error of the interpolation; 0 if the allocation was run.
         shifts: (P,) what each problem adds through its cost; None for nothing.
     """
-    low, high = (float(end) for end in compute_mean_interval(values, profile.strata, profile.clusters))
+    low, high = measured
     mean, reach = float(values.mean()), float(ndtri(0.975)) * missed
     if shifts is not None:
         low, high = widen_mean_interval((low, high), mean, values, shifts, profile.strata, profile.clusters)
@@ -311,8 +333,8 @@ def _enclose_accuracy(
     )
 
 
-def _find_limits(table: AllocationOptions, chosen: int, budget: float) -> tuple[str, ...]:
-    """Return the numbers that are the largest measured, although the budget would pay for more of each.
+def list_limit_costs(table: AllocationOptions, chosen: int) -> dict[str, float]:
+    """Return the budgets from which on an allocation is at the limit of what was measured, by the number that is.
 
     More of one number may mean fewer of the other, so the optimum may lie beyond what was measured.
     """
@@ -320,18 +342,18 @@ def _find_limits(table: AllocationOptions, chosen: int, budget: float) -> tuple[
     numbers = {name: int(column[chosen]) for name, column in grid.numbers.items()}
     size = numbers.get("S", numbers.get("N"))
     if size is None:
-        return ()
+        return {}
     each = grid.cost[chosen] / size  # 1 + λV, 1 + ρ, or the cost of a slot of a search
     verification = (each - 1) / numbers["V"] if "V" in numbers else 0.0
     cheapest = 1 + verification if "V" in numbers else each
     costs = {"S": (size + 1) * cheapest, "N": (size + 1) * cheapest}
     if "V" in numbers:
         costs["V"] = 1 + verification * (numbers["V"] + 1)
-    return tuple(
-        name
+    return {
+        name: float(costs[name])
         for name, number in numbers.items()
-        if name in costs and number == grid.numbers[name].max() and costs[name] <= budget
-    )
+        if name in costs and number == grid.numbers[name].max()
+    }
 
 
 def find_cheaper_option(options: list[StrategyOption]) -> StrategyOption | None:

@@ -105,27 +105,34 @@ class DifficultyStudy:
 
 
 def build_figure_studies(profile: Profile, run: RunPool | None) -> list[DifficultyStudy]:
-    """Return the studies that the figure shows: by agreement if the pool has enough solutions, and by the oracle.
+    """Return a study of each kind of difficulty that the data supports, those without the right answers first.
 
     Args:
         profile: the measurements.
-        run: the pool that the profile was estimated from; None if there is only the profile.
+        run: the pool that the profile was estimated from; None if there is only the profile, which supports the oracle.
 
     Returns:
         An empty list for a profile of means or of one problem.
     """
     if profile.independent_problems < 2:
         return []
-    bound = build_profile_study(profile, "oracle")
-    if run is None or not run.has_answers:
-        return [bound]
+    kinds = [] if run is None else list_estimated_kinds(run, profile)
+    studies = [build_pool_study(run, profile, kind, name=profile.name) for kind in kinds if run is not None]
+    return [*studies, build_profile_study(profile, "oracle")]
+
+
+def list_estimated_kinds(run: RunPool, profile: Profile) -> list[str]:
+    """Return the kinds of difficulty that a pool supports beside the oracle, those without the right answers first."""
     pool = run.pool
-    if (
-        min(pool.solutions, pool.verified_solutions or pool.solutions, pool.scored_solutions or pool.solutions)
-        < DIFFICULTY_SAMPLES
-    ):
-        return [bound]
-    return [build_pool_study(run, profile, "agreement", name=profile.name), bound]
+    used = min(pool.solutions, pool.verified_solutions or pool.solutions, pool.scored_solutions or pool.solutions)
+    has_samples = used >= DIFFICULTY_SAMPLES
+    supported = {
+        "agreement": has_samples and run.has_answers,
+        "score": has_samples and pool.verdicts is not None and profile.lam is not None,
+        "level": None not in run.levels,
+        "estimate": has_samples,
+    }
+    return [kind for kind, is_supported in supported.items() if is_supported]
 
 
 def build_source_study(

@@ -152,11 +152,11 @@ def describe_interpolated_sizes(profile: Profile, compared: Comparison) -> list[
 def describe_limits(compared: Comparison) -> list[str]:
     """Return a sentence on the strategies that take the largest number measured, although the budget pays for more."""
     limited = [
-        f"{option.strategy} takes {' and '.join(f'{name}={option.numbers[name]}' for name in option.at_limit)}"
+        f"{option.strategy} {' '.join(f'{name}={option.numbers[name]}' for name in option.at_limit)}"
         for option in compared.options
         if option.at_limit and option.strategy != "sc"
     ]
-    return [f"{'; '.join(limited)}: that is all that was measured, and more may be better."] if limited else []
+    return [f"The most that was measured is used, and more may be better: {', '.join(limited)}."] if limited else []
 
 
 def describe_few_problems(profile: Profile, strategies: int) -> list[str]:
@@ -200,6 +200,7 @@ def describe_scorer_limits(profile: Profile, x: float, is_limit: bool = True) ->
     if names := list_unknown_strategies(profile):
         sentences.append(f"The profile has strategies that are unknown here and left out: {', '.join(names)}.")
     sentences += describe_unplaced_strategies(profile)
+    short = []
     for options in list_scored_options(profile):
         if x < options.lowest_cost:
             sentences.append(
@@ -207,8 +208,9 @@ def describe_scorer_limits(profile: Profile, x: float, is_limit: bool = True) ->
                 f"{format_compute(options.lowest_cost)}."
             )
         elif is_limit and x > options.highest_cost:
-            sentences.append(
-                f"{options.strategy} was measured up to {options.label_allocation(-1)}, which is "
-                f"{format_compute(options.highest_cost)}; at {format_compute(x)} its best value up to there is used."
-            )
+            size = f"{options.label_allocation(-1)}, which is {format_compute(options.highest_cost)}"
+            short.append(f"{options.strategy} was measured up to {size}")
+    if short:
+        whose = "its best value" if len(short) == 1 else "the best value of each"
+        sentences.append(f"{'; '.join(short)}; at {format_compute(x)} {whose} up to there is used.")
     return sentences

@@ -10,22 +10,12 @@ from isocompute.errors import BudgetError, ConfigError, DataError
 from isocompute.fits.ratio_interval import compute_ratio_interval
 from isocompute.planner.budget import JOB_UNITS, Budget, format_amount, round_up
 from isocompute.planner.compare import ExpectedAccuracies, compute_expected_accuracies
-from isocompute.planner.costs.allocation import (
-    compute_option_cost,
-    count_role_tokens,
-    measure_spread,
-    multiply_costs,
-)
+from isocompute.planner.costs.allocation import count_role_tokens, measure_spread, multiply_costs
 from isocompute.planner.costs.cost_deviations import CostDeviations, measure_cost_deviations
 from isocompute.planner.costs.devices import DEVICES
 from isocompute.planner.costs.flips import find_flips, recommend_at
-from isocompute.planner.costs.gpu_hours import (
-    SECONDS_PER_HOUR,
-    compute_device_flops,
-    has_machine_times,
-    measure_gpu_hours,
-)
-from isocompute.planner.costs.latency import compute_option_latency, limit_latency
+from isocompute.planner.costs.gpu_hours import SECONDS_PER_HOUR, compute_device_flops, has_machine_times
+from isocompute.planner.costs.latency import limit_latency, measure_latencies
 from isocompute.planner.costs.models import (
     COUNTED_MODELS,
     MODEL_UNITS,
@@ -40,6 +30,7 @@ from isocompute.planner.costs.request import PlanRequest
 from isocompute.planner.costs.seconds import compute_slowest_request, describe_load
 from isocompute.planner.costs.settings import CostSettings
 from isocompute.planner.costs.target import TargetAllocation, find_target_allocation
+from isocompute.planner.costs.unit_costs import compute_unit_costs, price_in_all_models
 from isocompute.planner.costs.usage import REQUESTS, UnknownCostError, measure_usage
 from isocompute.planner.findings import derive_findings
 from isocompute.planner.plan import Plan, make_plan
@@ -69,7 +60,8 @@ def make_priced_plan(profile: Profile, request: PlanRequest) -> Plan:
     notes: list[str] = []
     limit = choose_latency_limit(priced_profile, request, model, lam)
     if limit is not None:
-        limited = limit_latency(priced_profile, expected, limit, request.settings.batch)
+        latencies = measure_latencies(priced_profile, expected, request.settings.batch)
+        limited = limit_latency(expected, latencies, limit)
         expected, most = limited.expected, limited.highest_cost
         notes += [*limited.notes, describe_load(priced_profile, request.settings.batch)]
     x = convert_budget(priced_profile, request, model, costs, lam)
@@ -268,23 +260,9 @@ def report_costs(
 ) -> PlanCosts:
     """Return what a plan costs in every unit that is known, and where it flips."""
     best, settings = plan.recommendation, request.settings
-    amounts: dict[str, float | None] = {"x": best.compute}
-    unknown: dict[str, str] = {}
-    for name in (*COUNTED_MODELS, *PRICED_MODELS):
-        own = costs if costs.model == name else price_profile_requests(profile, name, settings)
-        amounts[name] = compute_option_cost(profile, best, own)
-        if own is costs and (solution := own.get_mean("solver")):
-            amounts[name] = best.compute * solution  # also where λ was given
-        if amounts[name] is None:
-            unknown[name] = next(iter(own.unknown.values()), f"the cost of {best.strategy} is not recorded")
-    try:
-        amounts["seconds"] = compute_option_latency(profile, best, settings.batch)
-    except UnknownCostError as error:
-        amounts["seconds"], unknown["seconds"] = None, str(error)
-    hours = measure_gpu_hours(profile, best, amounts, settings, model)
-    amounts["gpu_hours"] = hours.amount
-    if hours.reason is not None:
-        unknown["gpu_hours"] = hours.reason
+    amounts, unknown, hours = compute_unit_costs(
+        profile, best, price_in_all_models(profile, costs, settings), costs, settings, model
+    )
     ratio_interval = enclose_ratio(profile, costs, plan.lam)
     rho = None if profile.searches else get_rho(profile)
     return PlanCosts(

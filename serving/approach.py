@@ -137,7 +137,9 @@ def choose_approach(request: SolveRequest, settings: SamplingSettings) -> Approa
     plan = make_priced_plan(request.profile, priced)
     if request.policy is None:
         if request.threshold is not None:
-            raise ConfigError("--threshold belongs to a policy; name one with --policy.")
+            raise ConfigError(
+                "--threshold (threshold= in Python) belongs to a policy; name one with --policy (policy=)."
+            )
         plan, notes = choose_feasible_plan(plan, request.profile, settings, priced)
         best = plan.recommendation
         fixed = FixedStrategy(best.strategy, best.numbers, request.profile.odds_exponent or 1.0)

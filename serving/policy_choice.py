@@ -75,7 +75,7 @@ def build_policy(name: str, threshold: float, budget: float, lam: float | None, 
 
 
 def choose_measured_policy(name: str, plan: Plan, has_verifier: bool) -> tuple[Policy, PolicyOption]:
-    """Return a rule at the threshold whose mean compute is within a plan's budget, and what the plan says of it.
+    """Return a rule at the threshold and limit whose mean compute is within a plan's budget, and what the plan says.
 
     Raises:
         ConfigError: the rule is unknown, cannot be carried out, or was not measured within the budget.
@@ -94,9 +94,9 @@ def choose_measured_policy(name: str, plan: Plan, has_verifier: bool) -> tuple[P
     lam = plan.lam if option.most_verifications else None
     if option.answer_model is not None:
         model = ValueModel.from_dict(option.answer_model)
-        return Policy(name, option.threshold, option.most_solutions, lam, model), option
-    is_limited = STOP_RULES[name].is_limit
-    most = min(option.most_solutions, math.ceil(option.threshold)) if is_limited else option.most_solutions
+        return Policy(name, option.threshold, option.limit, lam, model), option
+    # Profiles without limits have that of the full budget, also where the threshold is the limit.
+    most = min(option.limit, math.ceil(option.threshold)) if STOP_RULES[name].is_limit else option.limit
     return Policy(name, option.threshold, most, lam), option
 
 

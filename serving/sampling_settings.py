@@ -22,8 +22,11 @@ from isocompute.runners.storage.run import Run
 KEPT_KEYS = ("engine", "solver", "verifier", "scorer", "step", "boxed_ends", "checkpoint_seconds")
 """The keys of a sweep that say how rows are sampled, without its searches."""
 
-ROLES = ("solver", "verifier")
+ROLES = ("solver", "verifier", "scorer")
 """The roles whose models a server may run."""
+
+SAMPLED_ROLES = ("solver", "verifier")
+"""The roles that an address without a role is for."""
 
 PLACEHOLDER: dict[str, Any] = {"run": "-", "task": {"path": "-"}, "solutions": 1}
 """Keys that a sweep must have and settings need not."""
@@ -71,7 +74,7 @@ def read_sampling_settings(
         config: a sweep file, the folder of a run, or the content of a sweep file; the profile's own models if None.
         profile: the profile.
         engine: the engine to use instead; the other's options are dropped.
-        urls: addresses of servers, of all roles or as ``solver=http://…/v1``; the engine is ``openai`` then.
+        urls: addresses of servers, of solver and verifier or as ``scorer=http://…/v1``; the engine is ``openai`` then.
 
     Raises:
         ConfigError, DataError, RunError: the settings cannot be read, or name no solver.
@@ -165,7 +168,8 @@ def use_engine(settings: SamplingSettings, engine: str) -> SamplingSettings:
     for role in ("solver", "verifier", "scorer"):
         if content.get(role) is not None:
             content[role] = {**content[role], "options": {}}
-    if content.get("scorer") is not None and engine in SCORERS[content["scorer"]["kind"]].engines:
+    is_local = ENGINES[engine].is_local  # a scorer behind a server needs an address of its own
+    if content.get("scorer") is not None and is_local and engine in SCORERS[content["scorer"]["kind"]].engines:
         content["scorer"]["engine"] = engine
     searches = [search.model_dump(mode="json") for search in sweep.searches]
     return replace(settings, sweep=build_sweep(PLACEHOLDER | content | {"searches": searches}, settings.source))
@@ -183,11 +187,13 @@ def use_servers(settings: SamplingSettings, urls: Sequence[str]) -> SamplingSett
         is_named = bool(equals) and "/" not in role
         if is_named and (role not in ROLES or getattr(settings.sweep, role) is None):
             raise ConfigError(f"--url {text}: {settings.source} has no '{role}'; name {' or '.join(ROLES)}.")
-        for each in [role] if is_named else ROLES:
+        for each in [role] if is_named else SAMPLED_ROLES:
             by_role.setdefault(each, []).append(url if is_named else text)
     content = settings.content
     for role, addresses in by_role.items():
         if content.get(role) is not None:
             content[role] = {**content[role], "options": {**content[role]["options"], "urls": addresses}}
+    if "scorer" in by_role:
+        content["scorer"]["engine"] = "openai"
     searches = [search.model_dump(mode="json") for search in settings.sweep.searches]
     return replace(settings, sweep=build_sweep(PLACEHOLDER | content | {"searches": searches}, settings.source))

@@ -25,7 +25,8 @@ VERBS = frozenset(
     link list load locate lock log make map mark mask match measure merge move multiply name normalise note open
     order pack pad parse pause permute pick place predict prefer prepare price print prompt propose protect prune
     put quote raise rank read rebuild receive recommend record redact reduce refuse register regrade reject release
-    remove rename render repair replace report request require resample reset resolve restore resume retry return
+    remove rename render repair replace replay report request require resample
+    reset resolve restore resume retry return
     reuse revise round run sample save scale scan schedule score search seed select send serve set share show shrink
     shuffle simplify simulate skip smooth solve sort split stack start step stop store stream strip submit subtract
     sum summarise swap take test tokenise track train transform translate trim try turn unpack update upgrade use
@@ -46,6 +47,7 @@ COMMANDS = frozenset(
         "pilot",
         "plan",
         "policies",
+        "report",
         "runs",
         "serve",
         "select",

@@ -75,6 +75,7 @@ def test_the_wheel_holds_every_module_prompt_recipe_and_profile(wheel):
     files = [
         path for package in PACKAGES for path in (ROOT / package).rglob("*") if path.suffix in {".py", ".txt", ".yaml"}
     ]
+    files += (ROOT / "figures" / "report" / "assets").iterdir()
     files += (ROOT / "data" / "profiles").glob("*.json")
     expected = {f"isocompute/{path.relative_to(ROOT)}" for path in files}
     expected |= {
@@ -86,6 +87,7 @@ def test_the_wheel_holds_every_module_prompt_recipe_and_profile(wheel):
 def test_the_wheel_installs_one_name_and_nothing_that_was_compiled(wheel):
     names = wheel.namelist()
     assert {name.split("/")[0] for name in names} == {"isocompute", f"isocompute-{isocompute.__version__}.dist-info"}
+    assert [name for name in names if "axe" in name] == []  # it only tests reports
     assert [name for name in names if "__pycache__" in name or name.endswith((".pyc", ".nbi", ".nbc"))] == []
 
 

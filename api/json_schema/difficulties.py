@@ -56,6 +56,8 @@ class LevelPolicyJson(JsonBlock):
     """Name of the rule."""
     threshold: float
     """The threshold chosen on all problems."""
+    limit: int
+    """The most solutions that were chosen with it."""
     whole: SpendingJson
     """On all problems."""
     levels: list[SpendingJson]
@@ -146,7 +148,7 @@ def build_level(level: LevelChoice, i: int) -> LevelJson:
 def build_level_policy(policy: LevelPolicy) -> LevelPolicyJson:
     """Return a policy by level as JSON."""
     whole, *levels = (build_spending(part) for part in (policy.whole, *policy.levels))
-    return LevelPolicyJson(rule=policy.rule, threshold=policy.threshold, whole=whole, levels=levels)
+    return LevelPolicyJson(rule=policy.rule, threshold=policy.threshold, limit=policy.limit, whole=whole, levels=levels)
 
 
 def build_spending(part: LevelSpending) -> SpendingJson:

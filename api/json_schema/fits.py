@@ -79,6 +79,8 @@ class FitPolicyJson(JsonBlock):
     """The mean budget, in x."""
     threshold: float
     """The threshold chosen on all problems."""
+    limit: int
+    """The most solutions that were chosen with it."""
     most_solutions: int
     """Solutions of the full budget."""
     most_verifications: int

@@ -84,12 +84,14 @@ class PlanPolicyJson(JsonBlock):
     """Meaning of its threshold."""
     threshold: float
     """The threshold."""
+    limit: int
+    """The most solutions that were chosen with it."""
     most_solutions: int
     """Solutions of its full budget."""
     most_verifications: int
     """Verifications of each of them."""
     compute: float
-    """Mean compute, in x, each problem under a threshold chosen on others."""
+    """Mean compute, in x, each problem under a threshold and a limit chosen on others."""
     compute_interval: Interval
     """Its 95 % interval over problems."""
     percentile_95: float

@@ -17,7 +17,7 @@ from isocompute.planner.policies.policy_rows import PolicyPoint, PolicyRow
 
 
 class RuleRowJson(JsonBlock):
-    """A rule, each problem under a threshold chosen on other problems; intervals are 95 % ones over problems."""
+    """A rule, each problem under a threshold and a limit chosen on other problems; intervals: 95 % over problems."""
 
     rule: str
     """Name of the rule."""
@@ -25,6 +25,8 @@ class RuleRowJson(JsonBlock):
     """Meaning of its threshold."""
     threshold: float
     """The threshold chosen on all problems, for new ones."""
+    limit: int
+    """The most solutions that were chosen with it."""
     is_certified: bool | None
     """True if the promise on other answers holds; if not, the full budget stands in. Null for a mean budget."""
     accuracy: Fraction
@@ -99,6 +101,8 @@ class RulePointJson(JsonBlock):
     """The mean budget for which its threshold was chosen, in x."""
     threshold: float
     """The threshold chosen on all problems."""
+    limit: int
+    """The most solutions that were chosen with it."""
     accuracy: Fraction
     """Accuracy."""
     interval: Interval

@@ -7,12 +7,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from isocompute.cli.help import HelpCommand
 from isocompute.cli.options import JsonOption, print_json
 
 commands = typer.Typer()
 
 
-@commands.command()
+@commands.command(cls=HelpCommand)
 def check(
     run: Annotated[str, typer.Argument(help="A run's folder.", show_default=False)],
     repair: Annotated[
@@ -24,7 +25,7 @@ def check(
 
     [bold]Example[/]
 
-      isocompute check runs/demo
+      isocompute check runs/mine
     """
     from isocompute.cli.screens.runs import print_check_report
     from isocompute.runners.storage.check import check_run, repair_run

@@ -7,21 +7,22 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from isocompute.cli.help import HelpCommand
 from isocompute.cli.options import JsonOption, LambdaOption, RhoOption, print_json
 
 commands = typer.Typer()
 
 
-@commands.command()
+@commands.command(cls=HelpCommand)
 def difficulty(
     source: Annotated[
         str, typer.Argument(metavar="RUN|PROFILE", help="A run's folder, or a profile.", show_default=False)
     ],
     bins: Annotated[
-        str, typer.Option(help="Measure of difficulty: oracle, estimate, agreement, score or level.")
+        str, typer.Option(help="What tells easy from hard: agreement, score, level, estimate or oracle.")
     ] = "agreement",
     samples: Annotated[
-        int, typer.Option(help="Solutions used to estimate difficulty; their cost is charged.", min=1)
+        int, typer.Option(help="Solutions by which difficulty is estimated; their cost counts.", min=1)
     ] = 4,
     lam: LambdaOption = None,
     rho: RhoOption = None,
@@ -35,13 +36,13 @@ def difficulty(
       [bold]score[/]      the mean verdict on a few solutions, each verified once
       [bold]level[/]      the dataset's own levels
       [bold]estimate[/]   how many of a few solutions are right (needs the right answers)
-      [bold]oracle[/]     how many of all solutions are right (the gain if the level were known)
+      [bold]oracle[/]     how many of all solutions are right (if levels were known)
 
     [bold]Examples[/]
 
-      isocompute difficulty data/runs/lab
-      isocompute difficulty data/runs/lab --bins score --samples 2 --json
       isocompute difficulty lab --bins oracle
+      isocompute difficulty runs/mine
+      isocompute difficulty runs/mine --bins score --samples 2 --json
     """
     from isocompute.cli.screens.difficulty import print_study
     from isocompute.planner.difficulty import DIFFICULTY_KINDS, build_source_study

@@ -7,12 +7,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from isocompute.cli.help import HelpCommand
 from isocompute.cli.options import JsonOption, LambdaOption, RhoOption, print_json
 
 commands = typer.Typer()
 
 
-@commands.command()
+@commands.command(cls=HelpCommand)
 def evaluate(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run's folder.", show_default=False)],
     problems: Annotated[
@@ -48,8 +49,8 @@ def evaluate(
 
     [bold]Examples[/]
 
-      isocompute evaluate data/runs/qwen-gsm-symbolic --splits 50
-      isocompute evaluate data/runs/lab --problems 60 --solutions 128 --verifications 4 --json
+      isocompute evaluate runs/mine --splits 50
+      isocompute evaluate runs/mine --problems 20 --verifications 2 --json
     """
     from isocompute.cli.screens.evaluate import print_evaluation, show_split_progress
     from isocompute.planner.evaluation.run_evaluation import evaluate_run

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import posixpath
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from typer.core import TyperCommand
 
+from isocompute.cli.help import HelpCommand
 from isocompute.errors import IsocomputeError
+
+if TYPE_CHECKING:
+    from isocompute.figures.look import FigureStyle
 
 commands = typer.Typer()
 
 
-class FiguresCommand(TyperCommand):
+class FiguresCommand(HelpCommand):
     """The `figures` command, whose help lists all registered figures, including those of other packages."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
@@ -45,35 +48,76 @@ def list_figures() -> str:
 
 @commands.command(cls=FiguresCommand)
 def figures(
-    source: Annotated[
-        str, typer.Argument(metavar="RUN|PROFILE", help="A run's folder, or a profile.", show_default=False)
+    sources: Annotated[
+        list[str],
+        typer.Argument(metavar="RUN|PROFILE…", help="Runs' folders, or profiles.", show_default=False),
     ],
-    output: Annotated[str, typer.Option("--output", "-o", help="The folder for the figures.", show_default=False)],
+    output: Annotated[
+        str,
+        typer.Option(
+            "--output",
+            "-o",
+            help="The folder for the figures; with several sources, those of each are in a folder of its name.",
+            show_default=False,
+        ),
+    ],
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME,…", help="Draw these figures only; may be repeated.", show_default=False),
+    ] = None,
+    formats: Annotated[
+        list[str] | None,
+        typer.Option("--format", metavar="FORMAT,…", help="png, pdf or svg; may be repeated.", show_default="png,pdf"),
+    ] = None,
+    width: Annotated[
+        str,
+        typer.Option(
+            metavar="WIDTH",
+            help="column (3.25 inches, panels one below the other), page (6.75), slide (10, 16:9), or inches.",
+        ),
+    ] = "page",
+    style: Annotated[str, typer.Option(metavar="STYLE", help="print, or dark for a dark background.")] = "print",
+    tables: Annotated[bool, typer.Option("--tables", help="Write each table as LaTeX and Markdown too.")] = False,
 ) -> None:
-    """Draw every figure that a run or a profile can give, as PNG and PDF, each with its table as CSV.
+    """Draw the figures that runs or profiles can give, each with its table as CSV.
 
-    [bold]Example[/]
+    [bold]Examples[/]
 
-      isocompute figures data/runs/lab -o figures
+      isocompute figures lab -o figures
+      isocompute figures lab -o paper --only frontiers,difficulty --width column --format pdf --tables
+      isocompute figures lab lab-search -o talk --width slide --style dark
 
     [bold]Figures[/]
     """
     from isocompute.runners.storage.files import check_output_path
 
-    check_output_path(posixpath.join(output, "figure1.png"))
+    check_output_path(posixpath.join(output, "solutions_and_compute.png"))
     try:
         import matplotlib  # noqa: F401
     except ModuleNotFoundError as error:
         raise IsocomputeError(f"Figures need {error.name}: pip install 'isocompute[figures]'.") from None
-    from isocompute.figures.files import write_figures
-    from isocompute.figures.registry import FIGURES
+    from isocompute.figures.files import PICTURE_FORMATS, FileOptions, draw_figures, select_figures, write_figures
+    from isocompute.figures.look import FigureLook, parse_width
     from isocompute.figures.source import open_figure_source
 
-    drawn = set()
-    for path in write_figures(open_figure_source(source), output):
-        drawn.add(posixpath.splitext(posixpath.basename(path))[0])
-        Console().print(f"wrote {path}", highlight=False, soft_wrap=True)
-    lacking = [name for name in FIGURES if name not in drawn and FIGURES[name].needs != "search"]
-    if lacking:
-        sentence = f"not drawn, because the data that they need is missing or has no known cost: {', '.join(lacking)}"
-        Console().print(sentence, highlight=False, soft_wrap=True)
+    look = FigureLook(parse_width(width), cast("FigureStyle", style))
+    options = FileOptions(split_names(formats) or PICTURE_FORMATS, look, tables)
+    names = select_figures(split_names(only) or None)
+    drawn = list(draw_figures([open_figure_source(source) for source in sources], names, options))
+    for path in write_figures(drawn, output):
+        Console().print(f"wrote {path}", markup=False, highlight=False, soft_wrap=True)
+    for figure in drawn:
+        if figure.reason:
+            sentence = f"{posixpath.join(figure.folder, figure.name)} not drawn: {figure.reason}"
+            Console().print(sentence, markup=False, highlight=False, soft_wrap=True)
+    if only and {name for name in names if not any(each.name == name and each.contents for each in drawn)}:
+        raise typer.Exit(1)  # what was asked for was not drawn
+
+
+def split_names(given: list[str] | None) -> list[str]:
+    """Return the names of an option that may be repeated and may hold several names separated by commas, each once.
+
+    >>> split_names(["png,pdf", "png"])
+    ['png', 'pdf']
+    """
+    return list(dict.fromkeys(name.strip() for text in given or [] for name in text.split(",") if name.strip()))

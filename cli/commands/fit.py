@@ -8,12 +8,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from isocompute.cli.help import HelpCommand
 from isocompute.cli.options import JsonOption, LambdaOption, ProblemsWithOption, RhoOption, print_json
 
 commands = typer.Typer()
 
 
-@commands.command()
+@commands.command(cls=HelpCommand)
 def fit(
     source: Annotated[
         str,
@@ -39,13 +40,17 @@ def fit(
     problems_with: ProblemsWithOption = None,
     json_: JsonOption = False,
 ) -> None:
-    """Estimate accuracies, frontiers, crossovers and scaling laws from a run or a published grid; write a profile.
+    """Estimate from a run what every number of solutions and verifications gives, and write it as a profile.
+
+    `isocompute plan --profile FILE` needs nothing but the profile. A published grid of mean accuracies can be fitted
+    instead of a run. Printed are the best strategy within each budget, the budgets from which others beat voting, and
+    how the numbers of solutions and verifications should grow with the budget.
 
     [bold]Examples[/]
 
-      isocompute fit runs/demo -o runs/demo/profile.json
-      isocompute fit runs/theirs -o theirs.json --problems-with 32
-      isocompute fit data/published/llama-3.1-8b-math.json -o llama.json
+      isocompute fit runs/mine -o mine.json
+      isocompute fit runs/mine -o mine.json --problems-with 8
+      isocompute fit grid.json -o theirs.json
     """
     from isocompute.cli.screens.fit import print_fit
     from isocompute.planner.compare import compute_frontier

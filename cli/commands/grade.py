@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from isocompute.cli.options import JsonOption, RegistryHelpCommand, print_json
+from isocompute.cli.help import RegistryHelpCommand
+from isocompute.cli.options import JsonOption, print_json
 
 commands = typer.Typer()
 

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from isocompute.cli.options import JsonOption, ProblemsWithOption, RegistryHelpCommand, print_json
+from isocompute.cli.help import RegistryHelpCommand
+from isocompute.cli.options import JsonOption, ProblemsWithOption, print_json
 
 commands = typer.Typer()
 
@@ -78,13 +79,13 @@ def import_(
 
     [bold]Examples[/]
 
-      isocompute import lm-eval samples_gsm8k_2025-01-31T10-00-00.jsonl -o runs/gsm8k
-      isocompute import sc-genrm-scaling outputs -o runs/theirs --grader math
       isocompute import table mine.csv -o runs/mine --columns id=problem_id
-      isocompute import table ragged.csv -o runs/long --problems-with 32
-      isocompute import counts passes.csv -o runs/code --task humaneval --model qwen
-      isocompute import evalplus m_eval_results.json -o runs/plus --scorer base
-      isocompute import search-and-learn best_of_n_completions.jsonl -o runs/old --deinterleave
+      isocompute import table mine.csv -o runs/long --problems-with 8
+      isocompute import counts passes.csv -o runs/code --task humaneval
+      isocompute import lm-eval samples_gsm8k.jsonl -o runs/gsm8k
+      isocompute import sc-genrm-scaling outputs -o runs/theirs --grader math
+      isocompute import evalplus eval_results.json -o runs/plus --scorer base
+      isocompute import search-and-learn bon.jsonl -o runs/old --deinterleave
     """
     from isocompute.cli.screens.import_run import import_with_progress, parse_columns_option, print_import
     from isocompute.runners.imports import ImportOptions

@@ -7,12 +7,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from isocompute.cli.help import HelpCommand
 from isocompute.cli.options import JsonOption, LambdaOption, print_json
 
 commands = typer.Typer()
 
 
-@commands.command(name="next")
+@commands.command(cls=HelpCommand, name="next")
 def next_rows(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, finished or not.", show_default=False)],
     budget: Annotated[
@@ -29,15 +30,16 @@ def next_rows(
 ) -> None:
     """Choose the rows to add to a run: those that lower the expected regret of its decision most per unit of cost.
 
-    More problems are compared with more solutions, more verified solutions and more verifications on the same problems.
+    The regret of a decision is the accuracy, in points, that it loses against the best allocation in hindsight. More
+    problems are compared with more solutions, more verified solutions and more verifications on the same problems.
     Strategies and depths that are hardly near the best at the budget are named, as they can be dropped. Of searches,
     sizes to run and further seeds are named where they matter, with the entry to write in the sweep file. Scores are
     left out.
 
     [bold]Examples[/]
 
-      isocompute next data/runs/lab
-      isocompute next data/runs/lab --budget 32x --json
+      isocompute next runs/mine
+      isocompute next runs/mine --budget 32x --json
     """
     from isocompute.api.pilots import read_worth
     from isocompute.planner.pilot.next_rows import find_next_rows

@@ -7,24 +7,26 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from isocompute.cli.help import HelpCommand
 from isocompute.cli.options import JsonOption, LambdaOption, print_json
 
 commands = typer.Typer()
 
 
-@commands.command()
+@commands.command(cls=HelpCommand)
 def pilot(
     budget: Annotated[
         str | None,
         typer.Option("--budget", "-b", help="Total cost of the pilot, such as 10000x.", show_default=False),
     ] = None,
     regret: Annotated[
-        float | None, typer.Option(help="Regret that its advice may have, in points.", show_default=False)
+        float | None, typer.Option(help="Points of accuracy that its advice may lose.", show_default=False)
     ] = None,
     gap: Annotated[
         float | None,
         typer.Option(
-            help="Gap between SC and the best other strategy to tell with power 0.8, in points.", show_default=False
+            help="Lead of the best strategy over voting that a test should find with probability 0.8, in points.",
+            show_default=False,
         ),
     ] = None,
     at: Annotated[
@@ -51,7 +53,7 @@ def pilot(
 
       isocompute pilot --budget 10000x
       isocompute pilot --regret 0.8 --profile lab
-      isocompute pilot --gap 5 --at 128x --run data/runs/lab --json
+      isocompute pilot --gap 8 --at 128x --run runs/mine --json
     """
     from isocompute.api.pilots import read_worth
     from isocompute.planner.pilot.planning import PilotGoal, choose_pilot

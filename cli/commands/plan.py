@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from isocompute.cli.help import HelpCommand
 from isocompute.cli.options import JsonOption, LambdaOption, RhoOption, VersionOption, print_json
 from isocompute.planner import DEFAULT_PROFILE
 
@@ -24,25 +25,30 @@ PLAN_HELP = """Recommend a strategy and its numbers for a budget, and say how ce
 
 [bold]128x[/] is 128 solutions' worth of compute per problem. [bold]128x-plateau[/] is 128 times the compute at which
 voting flattens; Singhi et al. 2025 mean this by 128x. Other budgets: [bold]3.2M tokens[/], [bold]2e15 FLOPs[/],
-[bold]$0.02[/], [bold]2 gpu-hours[/], and [bold]20 s[/] of latency. With --problems N, all but x and s are totals of the
-job. docs/costs.md says how each is priced. Several profiles of the same problems are compared at equal cost.
+[bold]$0.02[/], [bold]2 gpu-hours[/], and [bold]20 s[/] until the answer. With --problems N, all but x and s are totals
+of the job. Every amount that a plan prints can be typed as a budget.
+
+A plan ends with the words that it uses. Several profiles of the same problems are compared at equal cost. Bundled
+profiles are lab-both-small, lab-both-large, lab, lab-search, llama-3.1-8b-math and qwen2.5-coder-1.5b-gsm-symbolic;
+`isocompute fit` makes your own.
 
 [bold]Examples[/]
 
   plan --budget 128x
   plan --budget 8x-plateau --profile llama-3.1-8b-math
-  plan --budget 64x --profile runs/mine/profile.json --lambda 1.5 --json
+  plan --budget 16x --profile qwen2.5-coder-1.5b-gsm-symbolic --lambda 1.5
+  plan --budget '20k tokens' --profile lab --json
+  plan --target 0.6 --latency '20 s'
+  plan --budget '2e10 FLOPs' --profile lab-both-small --profile lab-both-large
   plan --budget '$20' --problems 5000 --prices prices.yaml --profile mine.json
-  plan --target 0.6 --latency '20 s' --profile mine.json
-  plan --budget '2e15 FLOPs' --profile small.json --profile large.json
-  plan --budget 64x --profile runs/mine/profile.json --cap
-  plan --budget 64x --profile runs/mine/profile.json --emit sweep.yaml
-  plan --budget 64x --profile runs/mine/profile.json --emit policy.json
+  plan --budget 64x --profile mine.json --cap
+  plan --budget 64x --profile mine.json --emit sweep.yaml
+  plan --budget 64x --profile mine.json --emit policy.json
 """
 
 
-@plan_app.command(help=PLAN_HELP, name="plan")
-@commands.command(help=PLAN_HELP)
+@plan_app.command(cls=HelpCommand, help=PLAN_HELP, name="plan")
+@commands.command(cls=HelpCommand, help=PLAN_HELP)
 def plan(
     context: typer.Context,
     budget: Annotated[
@@ -111,7 +117,6 @@ def plan(
     version: VersionOption = False,
 ) -> None:
     """Recommend a strategy and its numbers for a budget."""
-    from isocompute.cli.screens.caps import print_caps
     from isocompute.cli.screens.plan import describe_next_steps, print_plan
     from isocompute.planner.budget import Budget
     from isocompute.planner.caps import compare_caps
@@ -152,13 +157,10 @@ def plan(
 
         print_json(build_plan_json(decision, caps))
     else:
-        print_plan(Console(), decision.findings.profile, decision)
-        if caps is not None:
-            print_caps(Console(), caps)
         settings = (problems, cost, prices, device, batch, target, latency, lam, rho)
         is_plain = all(setting is None for setting in settings)
-        for line in describe_next_steps(decision, measured, profile[0], budget if is_plain else None, emit):
-            Console().print(line, markup=False, highlight=False, soft_wrap=True)
+        steps = describe_next_steps(decision, measured, profile[0], budget if is_plain else None, emit)
+        print_plan(Console(), decision.findings.profile, decision, steps, caps)
 
 
 def print_models(profiles: list[Profile], request: PlanRequest, as_json: bool) -> None:

@@ -7,12 +7,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from isocompute.cli.help import HelpCommand
 from isocompute.cli.options import JsonOption, LambdaOption, print_json
 
 commands = typer.Typer()
 
 
-@commands.command()
+@commands.command(cls=HelpCommand)
 def policies(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run's folder.", show_default=False)],
     budget: Annotated[
@@ -71,9 +72,9 @@ def policies(
 
     [bold]Examples[/]
 
-      isocompute policies data/runs/lab --budget 64x
-      isocompute policies data/runs/qwen-gsm-symbolic --same-answer 0.05 --width 4
-      isocompute policies data/runs/lab --budget 64x -o policy.json --rule weighted-beta
+      isocompute policies runs/mine --budget 64x
+      isocompute policies runs/mine --same-answer 0.05 --width 4
+      isocompute policies runs/mine -b 64x -o policy.json --rule weighted-beta
     """
     from isocompute.api.policies import DEFAULT_BUDGET, check_share
     from isocompute.cli.screens.policies import print_policies
@@ -94,7 +95,7 @@ def policies(
         raise ConfigError(f"--rule must be one of {', '.join((*STOP_RULES, VALUE))}; got {rule!r:.60}.")
     if output is not None:
         check_policy_output(output)
-    delta = None if same_answer is None else check_share(same_answer)
+    delta = None if same_answer is None else check_share(same_answer, "--same-answer ")
     request = build_request(
         Budget.parse(budget or DEFAULT_BUDGET),
         cost=cost,
@@ -116,5 +117,7 @@ def policies(
     if policy is not None and output is not None:
         write_policy_file(policy, output)
         Console(stderr=json_).print(
-            f"wrote {output}: {policy.rule} {policy.threshold:.4g}", highlight=False, markup=False
+            f"wrote {output}: {policy.rule} {policy.threshold:.4g} within S={policy.solutions}",
+            highlight=False,
+            markup=False,
         )

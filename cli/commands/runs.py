@@ -7,12 +7,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from isocompute.cli.help import HelpCommand
 from isocompute.cli.options import JsonOption, print_json
 
 commands = typer.Typer()
 
 
-@commands.command()
+@commands.command(cls=HelpCommand)
 def runs(
     folders: Annotated[
         list[str] | None,
@@ -27,7 +28,7 @@ def runs(
     [bold]Examples[/]
 
       isocompute runs
-      isocompute runs runs/demo s3://bucket/runs --json
+      isocompute runs runs/mine --json
     """
     from isocompute.cli.screens.runs import print_run_survey
     from isocompute.runners.storage.progress import list_run_progress

@@ -7,12 +7,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from isocompute.cli.help import HelpCommand
 from isocompute.planner import DEFAULT_PROFILE
 
 commands = typer.Typer()
 
 
-@commands.command()
+@commands.command(cls=HelpCommand)
 def serve(
     profile: Annotated[
         str, typer.Option("--profile", "-p", help="A bundled profile's name, or a file from `fit`.")
@@ -21,14 +22,16 @@ def serve(
         list[str],
         typer.Option(
             metavar="ROLE=URL",
-            help="A server of the solver or the verifier; several of a role by repetition or with commas.",
+            help="A server of the solver, the verifier or the scorer; several of a role by repetition or with commas.",
             show_default=False,
         ),
     ] = [],  # noqa: B006
     model: Annotated[
         list[str],
         typer.Option(
-            metavar="ROLE=NAME", help="The verifier's name at its server, if it has several models.", show_default=False
+            metavar="ROLE=NAME",
+            help="The verifier's or the scorer's name at its server, if it has several models.",
+            show_default=False,
         ),
     ] = [],  # noqa: B006
     budget: Annotated[str, typer.Option("--budget", "-b", help="Compute of a request that does not say.")] = "16x",
@@ -92,9 +95,10 @@ def serve(
 
     [bold]Examples[/]
 
-      isocompute serve --profile mine.json --url solver=http://localhost:8000/v1 --budget 16x
-      isocompute serve -p mine.json --url http://a:8000/v1,http://b:8000/v1 --url verifier=http://c:8000/v1
-      isocompute serve -p mine.json --url http://localhost:8000/v1 --policy beta --threshold 0.95 --dry-run
+      isocompute serve -p mine.json --url solver=http://localhost:8000/v1 -b 16x
+      isocompute serve -p mine.json --url http://a:8000/v1,http://b:8000/v1
+      isocompute serve -p mine.json --url http://a/v1 --url scorer=http://b/v1
+      isocompute serve -p mine.json --url http://localhost:8000/v1 --dry-run
     """
     from isocompute.serving.endpoint.settings import build_serve_settings
     from isocompute.serving.endpoint.start import describe_dry_run, run_endpoint

@@ -7,12 +7,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from isocompute.cli.help import HelpCommand
 from isocompute.cli.options import JsonOption, print_json
 
 commands = typer.Typer()
 
 
-@commands.command()
+@commands.command(cls=HelpCommand)
 def solve(
     questions: Annotated[
         str,
@@ -102,12 +103,12 @@ def solve(
 
     [bold]Examples[/]
 
-      isocompute solve questions.csv -o answers --profile mine.json --budget 32x
-      isocompute solve "What is 17 * 23?" -o answers --profile mine.json --budget 8x --url http://localhost:8000/v1
-      isocompute solve questions.jsonl -o answers -p mine.json -b 32x --policy weighted-beta
-      isocompute solve questions.jsonl -o answers -p mine.json -b 32x --policy beta --threshold 0.95 --json
-      isocompute solve questions.jsonl -o answers -p mine.json --policy policy.json
-      isocompute solve questions.csv -o answers -p mine.json -b 32x --config sweep.yaml --answers answers.parquet
+      isocompute solve questions.csv -o answers -p mine.json -b 32x
+      isocompute solve "What is 17 * 23?" -o answers -p mine.json -b 8x
+      isocompute solve questions.csv -o answers -p mine.json -b 32x --policy beta
+      isocompute solve questions.csv -o answers -p mine.json --policy policy.json
+      isocompute solve q.csv -o a -p mine.json -b 8x --url http://host:8000/v1
+      isocompute solve questions.csv -o a -p mine.json -b 8x --config sweep.yaml
     """
     from isocompute.cli.screens.import_run import parse_columns_option
     from isocompute.cli.screens.solve import print_solved

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from isocompute.cli.help import HelpCommand
 from isocompute.cli.options import print_json
 
 commands = typer.Typer()
@@ -19,7 +20,7 @@ def make_dry_run_option(help_: str, *names: str, **settings: Any) -> Any:
     return typer.Option(*names, help=help_, rich_help_panel="With --dry-run", show_default=False, **settings)
 
 
-@commands.command()
+@commands.command(cls=HelpCommand)
 def sweep(
     config: Annotated[Path, typer.Argument(help="The sweep file (YAML).", show_default=False)],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Estimate the cost; sample nothing.")] = False,
@@ -58,10 +59,10 @@ def sweep(
 
     [bold]Examples[/]
 
-      isocompute sweep runners/recipes/lab-demo.yaml
-      isocompute sweep runners/recipes/lab.yaml --until "regret < 1 at 64x"
-      isocompute sweep runners/recipes/lab-demo.yaml --dry-run --tokens-per-second 9000 --price-hour 2.50
-      isocompute sweep runners/recipes/lab-search.yaml --dry-run --sample 5
+      isocompute sweep mine.yaml
+      isocompute sweep mine.yaml --until "regret < 1 at 64x"
+      isocompute sweep mine.yaml --dry-run --tokens-per-second 9000
+      isocompute sweep mine.yaml --dry-run --sample 5
     """
     from isocompute.cli.screens.runs import print_sweep_summary
     from isocompute.cli.signals import stop_on_signals

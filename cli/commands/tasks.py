@@ -5,12 +5,13 @@ from __future__ import annotations
 import typer
 from rich.console import Console
 
+from isocompute.cli.help import HelpCommand
 from isocompute.cli.options import JsonOption, print_json
 
 commands = typer.Typer()
 
 
-@commands.command()
+@commands.command(cls=HelpCommand)
 def tasks(json_: JsonOption = False) -> None:
     """List the tasks: number of problems, grader, source, licence, and the extra to install."""
     from isocompute.cli.screens.runs import print_tasks

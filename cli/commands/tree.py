@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from isocompute.cli.options import RegistryHelpCommand
+from isocompute.cli.help import RegistryHelpCommand
 from isocompute.errors import IsocomputeError
 
 commands = typer.Typer()
@@ -31,9 +31,9 @@ def tree(
 
     [bold]Examples[/]
 
-      isocompute tree runs/search lab-0-1-0
-      isocompute tree runs/search lab-0-1-0 --strategy beam --n 16 --seed 0
-      isocompute tree runs/search lab-0-1-0 --strategy dvts --n 16 --seed 0 -o tree.png
+      isocompute tree runs/mine PROBLEM
+      isocompute tree runs/mine PROBLEM --strategy beam --n 16 --seed 0
+      isocompute tree runs/mine PROBLEM --strategy beam --n 16 --seed 0 -o tree.png
     """
     from isocompute.cli.screens.search_tree import filter_searches, print_search_tree, print_searches
     from isocompute.runners.search.rows import read_problem_searches

@@ -7,12 +7,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from isocompute.cli.help import HelpCommand
 from isocompute.cli.options import JsonOption, print_json
 
 commands = typer.Typer()
 
 
-@commands.command()
+@commands.command(cls=HelpCommand)
 def upgrade(
     source: Annotated[
         str, typer.Argument(metavar="RUN|PROFILE", help="A run's folder, or a profile's file.", show_default=False)
@@ -29,7 +30,7 @@ def upgrade(
 
     [bold]Examples[/]
 
-      isocompute upgrade data/runs/lab -o runs/lab
+      isocompute upgrade runs/old -o runs/new
       isocompute upgrade old.json -o new.json
     """
     from isocompute.api.json_schema.runs import build_upgraded_profile_json, build_upgraded_run_json

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from isocompute.cli.screens.plan import format_interval, format_percent, print_line, print_note
+from isocompute.cli.screens.text import format_interval, format_percent, print_line, print_note
 from isocompute.planner.caps import CapComparison
 
 CAPS_NOTE = (

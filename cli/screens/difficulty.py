@@ -7,7 +7,8 @@ import math
 from rich.console import Console
 from rich.table import Table
 
-from isocompute.cli.screens.plan import format_compute_interval, format_interval, print_line, print_note
+from isocompute.cli.screens.text import format_compute_interval, format_interval, print_line, print_note
+from isocompute.cli.screens.words import print_words
 from isocompute.fits.choice.compute_optimal import ComputeOptimalPolicy, PolicyAccuracy
 from isocompute.planner.budget import format_compute
 from isocompute.planner.difficulty import DifficultyStudy
@@ -15,7 +16,7 @@ from isocompute.runners.parsing.printable import format_count
 
 POLICY_NOTE = (
     "Policies decide while they sample, and do not know the level. Shown is the most accurate one for a mean compute "
-    "within the budget, under thresholds chosen on other problems. One for all: the fixed choice of the first table, "
+    "within the budget, under settings chosen on other problems. One for all: the fixed choice of the first table, "
     "for up to the budget on every problem. --json gives every policy and budget."
 )
 AccuracyCells = tuple[str, str]
@@ -38,6 +39,7 @@ def print_study(console: Console, study: DifficultyStudy) -> None:
         console.print()
     for warning in study.warnings:
         print_note(console, warning)
+    print_words(console, ["x", "level", "optimistic"])
 
 
 def build_gain_table(policy: ComputeOptimalPolicy) -> Table:

@@ -10,7 +10,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from isocompute.cli.screens.difficulty import make_empty_table
-from isocompute.cli.screens.plan import print_line, print_note
+from isocompute.cli.screens.text import print_line, print_note
+from isocompute.cli.screens.words import print_words
 from isocompute.planner.budget import format_compute
 from isocompute.planner.evaluation.regret import Evaluation
 from isocompute.planner.evaluation.run_evaluation import RunEvaluation
@@ -35,13 +36,14 @@ def print_evaluation(console: Console, found: RunEvaluation) -> None:
         f"{found.problems - evaluation.shape.problems} problems",
     )
     console.print()
-    console.print(build_regret_table(evaluation))
+    console.print(build_rules_table(evaluation))
     console.print()
     for warning in found.warnings:
         print_note(console, warning)
+    print_words(console, ["x", "hindsight"])
 
 
-def build_regret_table(evaluation: Evaluation) -> Table:
+def build_rules_table(evaluation: Evaluation) -> Table:
     """Return the table of the reported rules, the advice first."""
     table = make_empty_table("rule", "regret", "90 %", *map(format_compute, evaluation.budgets))
     table.columns[0].justify = "left"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,17 +14,15 @@ from rich.table import Table
 from isocompute.cli.screens.laws import build_fits_table, describe_strategy_law
 from isocompute.cli.screens.plan import (
     CHEAPER_NOTE,
-    EXPECTED_NOTE,
     INTERPOLATED_NOTE,
     describe_crossover,
-    format_interval,
     format_numbers,
-    format_percent,
     format_plateau,
-    print_line,
-    print_note,
 )
 from isocompute.cli.screens.policies import print_profile_policies
+from isocompute.cli.screens.runs import print_plain_line
+from isocompute.cli.screens.text import format_interval, format_percent, print_line, print_note
+from isocompute.cli.screens.words import print_words
 from isocompute.fits.mean_intervals import compute_mean_interval
 from isocompute.planner.compare import Comparison, StrategyOption
 from isocompute.planner.findings import Findings
@@ -61,12 +60,11 @@ def print_fit(
         console.print(table)
     print_line(
         console,
-        "Expected accuracy in percent of each strategy at its best allocation, and the numbers of the recommended one.",
+        "Accuracy in percent of each strategy at its best numbers within the budget, and the numbers of the one that "
+        "is recommended.",
     )
     if any(option.interpolated for _, compared in frontier for option in compared.options):
         print_line(console, INTERPOLATED_NOTE)
-    if profile.per_problem and profile.problems > 1:
-        print_line(console, EXPECTED_NOTE)
     if any(lead is not None and lead < 0 for lead in (compared.options[0].lead for _, compared in frontier)):
         print_line(console, CHEAPER_NOTE)
     if power is not None:
@@ -75,9 +73,7 @@ def print_fit(
         print_profile_policies(console, policies)
     console.print()
     if findings.plateau is not None:
-        print_line(
-            console, f"SC flattens at {format_plateau(findings)} (the smallest S within half a point of its maximum)."
-        )
+        print_line(console, f"Voting (sc) gains less than half a point beyond {format_plateau(findings)}, its plateau.")
     for strategy, crossed in findings.crossovers.items():
         print_line(console, describe_crossover(strategy, crossed, findings.plateau))
     if findings.laws_by_strategy:
@@ -94,7 +90,22 @@ def print_fit(
         print_line(console, line)
     for warning in [*profile.warnings, *([UNKNOWN_LAMBDA_WARNING] if profile.has_unknown_lambda else [])]:
         print_note(console, warning)
-    print_line(console, f"Profile written to {path}. Next: plan --budget 128x --profile {path}")
+    print_plain_line(console, f"Profile written to {path}. Next: plan --budget 128x --profile {shlex.quote(path)}")
+    strategies = dict.fromkeys(option.strategy for _, compared in frontier for option in compared.options)
+    print_words(console, list_fit_words(profile, bool(policies), strategies), strategies)
+
+
+def list_fit_words(profile: Profile, has_policies: bool, strategies: Iterable[str]) -> list[str]:
+    """Return the terms that the screen uses, see `WORDS`."""
+    used = {
+        "x": True,
+        "expected": profile.per_problem and profile.problems > 1,
+        "λ": profile.lam is not None,
+        "ρ": bool(profile.rhos),
+        "N, M": any("+" in name and name not in STRATEGIES for name in strategies),
+        "policy": has_policies,
+    }
+    return [term for term, is_used in used.items() if is_used]
 
 
 def format_measured_share(measure: RateEntry) -> str:
@@ -126,14 +137,15 @@ def print_allocation_laws(console: Console, findings: Findings) -> None:
     if laws is None:
         return
     console.print()
-    print_line(console, "GenRM's law, S ∝ C^a and V ∝ C^b, fitted in three ways:")
+    print_line(console, "The law of genrm, by which S grows as C^a and V as C^b, fitted in three ways:")
     console.print(build_fits_table(laws))
     edge = [f"{budget:,.0f}x" for budget, at_edge in zip(laws.budgets, laws.smooth.is_at_edge, strict=True) if at_edge]
     print_line(
         console,
-        f"Smoothed optima at an edge of the grid (only bounds): {', '.join(edge) or 'none'}; 'inside' leaves them out.",
+        "Budgets at which the best S or V lies at an edge of what was measured, so that it is only bounded: "
+        f"{', '.join(edge) or 'none'}. The column 'inside' leaves them out.",
     )
-    print_line(console, "a + wb is 1 where S and V together spend the budget; w = λV / (1 + λV).")
+    print_line(console, "a + wb is 1 if S and V together spend the budget, where w = λV / (1 + λV) is the share for V.")
     for line in laws.notes:
         print_note(console, line)
     console.print()
@@ -182,7 +194,7 @@ def build_frontier_table(
         if first:
             best = compared.options[0]
             lead = (
-                f"{100 * best.lead:+.1f} {format_interval(best.lead_interval, sign='+')}"
+                f"{100 * best.lead:.1f} {format_interval(best.lead_interval).strip('–')}".strip()
                 if is_known and best.lead is not None and best.strategy != "sc"
                 else ""
             )

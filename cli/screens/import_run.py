@@ -10,8 +10,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from isocompute.cli.screens.plan import print_line, print_note
 from isocompute.cli.screens.runs import print_accuracy, print_log_comparison, print_plain_line
+from isocompute.cli.screens.text import print_line, print_note
 from isocompute.runners.imports import ImportOptions, ImportSummary, import_logged_run
 
 COMPLETION_TOKENS_COLUMN = "completion_tokens"

@@ -15,16 +15,18 @@ def describe_strategy_law(strategy: str, laws: AllocationLaws) -> str:
     if law is None:
         return escape(f"Law of {strategy}: unknown over {describe_law_range(laws)}; {laws.unknown_reason}")
     text = (
-        f"Law of {strategy}: S = {law.solutions.prefactor:.3g} C^a with a = {format_exponent(law.solutions)}, "
+        f"Law of {strategy}, by which its best numbers grow with the budget C: S = {law.solutions.prefactor:.3g} C^a "
+        f"with a = {format_exponent(law.solutions)}, "
         f"V = {law.verifications.prefactor:.3g} C^b with b = {format_exponent(law.verifications)}, for C from "
         f"{describe_law_range(laws)}"
     )
     edge = law.is_at_edge.sum()
     if not edge:
-        return text + "; no optimum lies at an edge of the grid."
-    optima = "1 optimum" if len(laws.budgets) == 1 else f"{len(laws.budgets)} optima"
-    where = "lies at an edge of the grid (taken as a bound)" if edge == 1 else "lie at an edge of the grid (as bounds)"
-    return text + f"; {edge} of {optima} {where}."
+        return text + "."
+    return (
+        f"{text}. At {edge} of {len(laws.budgets)} budgets the best S or V lies at an edge of what was measured and "
+        "counts as a bound only."
+    )
 
 
 def describe_law_range(laws: AllocationLaws) -> str:

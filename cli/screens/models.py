@@ -8,8 +8,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from isocompute.cli.screens.plan import format_interval, format_percent, print_line, print_note
-from isocompute.planner.budget import COST_WORDS, format_amount
+from isocompute.cli.screens.text import format_interval, format_percent, print_line, print_note
+from isocompute.cli.screens.words import print_words
+from isocompute.planner.advice import describe_model_advice
+from isocompute.planner.budget import format_amount
 from isocompute.planner.models.equal_accuracy import EqualAccuracy
 from isocompute.planner.models.model_plan import ModelPlan
 
@@ -18,34 +20,23 @@ MODEL_DIGITS = 3
 
 def print_model_plan(console: Console, plan: ModelPlan) -> None:
     """Print a plan over several models."""
-    best, first = plan.recommendation, plan.options[0]
+    print_line(console, f"[bold]{escape(describe_model_advice(plan))}[/]")
     if plan.toy_note is not None:
         print_note(console, plan.toy_note)
-    words = COST_WORDS.get(plan.cost_model)
-    unit = f" {words}" if words else ""
-    budget = format_amount(plan.budget, plan.unit, MODEL_DIGITS)
-    print_line(
-        console,
-        f"At {budget}{unit} per problem: [bold green]{escape(best.model)}: {best.strategy} {escape(best.settings)}[/]",
-    )
-    print_line(
-        console,
-        f"  expected accuracy [bold]{format_percent(best.accuracy)}[/], 95 % interval "
-        f"{format_interval(first.interval)}, for {format_amount(best.cost, plan.unit, MODEL_DIGITS)}",
-    )
     console.print()
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    for heading in ("model", "strategy"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("cost", "expected", "recommended\nis ahead by", "P(best)"):
+    names = {option.candidate.model for option in plan.options}
+    for heading, texts in (("model", names), ("strategy", {option.candidate.strategy for option in plan.options})):
+        table.add_column(heading, overflow="fold", min_width=max(len(word) for text in texts for word in text.split()))
+    for heading in (f"cost,\n{plan.unit}", "expected", "recommended\nis ahead by", "P(best)"):
         table.add_column(heading, justify="right", no_wrap=True)
     for option in plan.options:
         each = option.candidate
-        gap = "" if option.gap is None else f"{100 * option.gap:+.1f} {format_interval(option.gap_interval, sign='+')}"
+        gap = "" if option.gap is None else f"{100 * option.gap:.1f} {format_interval(option.gap_interval)}"
         table.add_row(
             escape(each.model),
             escape(f"{each.strategy} {each.settings}"),
-            format_amount(each.cost, plan.unit, MODEL_DIGITS),
+            format_amount(each.cost, plan.unit, MODEL_DIGITS).removesuffix(plan.unit).removeprefix("$").strip(),
             format_percent(each.accuracy),
             gap,
             f"{option.probability_best:.2f}",
@@ -57,6 +48,9 @@ def print_model_plan(console: Console, plan: ModelPlan) -> None:
         print_line(console, escape(describe_equal_accuracy(equal, plan.unit)))
     for note in plan.notes:
         print_note(console, note)
+    strategies = {option.candidate.strategy for option in plan.options}
+    cascade = ["cascade"] if "cascade" in strategies else []
+    print_words(console, ["S, V", "N, M", "expected", "P(best)", *cascade], sorted(strategies))
 
 
 def describe_equal_accuracy(equal: EqualAccuracy, unit: str) -> str:

@@ -7,7 +7,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from isocompute.cli.screens.difficulty import make_empty_table
-from isocompute.cli.screens.plan import print_line, print_note
+from isocompute.cli.screens.text import print_line, print_note
+from isocompute.cli.screens.words import print_words
 from isocompute.planner.budget import format_compute
 from isocompute.planner.evaluation.pilots import PilotShape
 from isocompute.planner.pilot.costs import PilotCosts
@@ -25,7 +26,7 @@ def print_pilot(console: Console, found: PricedPilot) -> None:
     print_line(
         console,
         f"expected regret of its advice at {budgets}: {format_regret(plan.expected)}; one task in ten loses more than "
-        f"{100 * plan.expected.high:.1f}",
+        f"{100 * plan.expected.high:.1f} points",
     )
     if (split := plan.split) is None:
         print_line(console, "this budget pays for one solution, so that there is nothing to choose")
@@ -43,6 +44,7 @@ def print_pilot(console: Console, found: PricedPilot) -> None:
     print_note(console, f"Tasks are those of {plan.model.source}, with λ = {plan.model.lam:.3g}.")
     for warning in found.warnings:
         print_note(console, warning)
+    print_words(console, ["x", "regret", "λ"])
 
 
 def print_next_rows(console: Console, found: NextRows) -> None:
@@ -76,6 +78,7 @@ def print_next_rows(console: Console, found: NextRows) -> None:
     print_line(console, f"enough at this budget: {depth}")
     for warning in found.warnings:
         print_note(console, warning)
+    print_words(console, ["x", "S, V", "regret"])
 
 
 def print_search_request(console: Console, request: SearchRequest) -> None:

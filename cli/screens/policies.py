@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from isocompute.cli.screens.difficulty import make_empty_table
-from isocompute.cli.screens.plan import format_interval, print_line, print_note
+from isocompute.cli.screens.text import format_interval, print_line, print_note
 from isocompute.planner.budget import format_compute
 from isocompute.planner.compare import ConfidenceInterval
 from isocompute.planner.policies.comparison import PolicyComparison
@@ -19,11 +19,11 @@ from isocompute.planner.policies.policy_rows import PolicyRow
 from isocompute.planner.policies.profile_policies import ProfilePolicy, list_leading_policies
 
 HELD_OUT_NOTE = (
-    "Each problem is scored under thresholds chosen on other problems; the threshold shown is chosen on all. In "
-    "percent, with 95 % intervals. Mean and p95: compute of a problem, mean and 95th percentile."
+    "Each problem is scored under thresholds and limits on S chosen on other problems; those shown are chosen on all. "
+    "In percent, with 95 % intervals. Mean and p95: compute of a problem, mean and 95th percentile."
 )
 PROFILE_NOTE = (
-    "Policies stop early, here for a mean compute within the budget, each problem under thresholds chosen on other "
+    "Policies stop early, here for a mean compute within the budget, each problem under settings chosen on other "
     "problems. p95: 95th percentile of compute. Saves: compute of the cheapest fixed plan that is as accurate, over "
     "the mean. Left out are policies that are beaten: another one is as accurate for no more compute. --json has all."
 )
@@ -38,10 +38,10 @@ def print_policies(console: Console, found: PolicyComparison) -> None:
         f"(cost model {found.cost_model}{lam})",
     )
     notes = (
-        f"{HELD_OUT_NOTE} Same answer: as with the full budget of the same rule.",
+        f"{HELD_OUT_NOTE} Same answer: as with the full budget of the same rule, which is that of the pool.",
         f"S, V: mean solutions and verifications. Waves: of {found.width}, one after the other. Full budget: the same "
         "rule without stopping. Saves: its compute over the mean. Of hindsight: the part of the saving of one who "
-        "knows when to stop with the same answer; a rule above 100 % stops earlier, with other answers.",
+        "knows when the answer no longer changes; a rule above 100 % stops earlier, with other answers.",
         "As accurate: compute of the cheapest fixed plan that is as accurate, over the mean. Ahead: points of accuracy "
         "over the best fixed plan of the run, chosen on other problems too; paired.",
     )
@@ -77,13 +77,14 @@ def print_profile_policies(console: Console, policies: Sequence[ProfilePolicy]) 
 
 def build_reach_table(found: PolicyComparison) -> Table:
     """Return the table of what each rule reaches and costs."""
-    table = make_empty_table("rule", "threshold", "accuracy", "mean", "p95", "same answer")
+    table = make_empty_table("rule", "threshold", "S ≤", "accuracy", "mean", "p95", "same answer")
     table.columns[0].justify = "left"
     best = find_best_row(found)
     for row in found.rows:
         table.add_row(
             row.rule,
             "–" if row.is_certified is False else f"{row.threshold:.3g}",
+            str(row.limit),
             f"{100 * row.accuracy:.1f} {format_interval(row.interval)}",
             format_compute(row.compute),
             format_compute(row.percentile_95),

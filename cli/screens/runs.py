@@ -13,7 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from isocompute.cli.screens.plan import print_line, print_note
+from isocompute.cli.screens.text import print_line, print_note
 from isocompute.runners.parsing.printable import format_count, format_one_line, format_short_number
 from isocompute.runners.storage.check import CheckReport
 from isocompute.runners.storage.expected import Gap

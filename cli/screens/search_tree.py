@@ -18,6 +18,8 @@ NODE_STYLES = {"kept": "", "dropped": "dim", "finished": "cyan", "cut": "yellow"
 
 TREE_HEADING = "     node round  score fate     tokens text"
 
+STAR_NOTE = "* is on the path to the answer. A step is kept, dropped, finished, or cut at a limit of length."
+
 MAX_STEP_CHARACTERS = 160
 """Characters of a step that are formatted; a terminal shows fewer."""
 
@@ -47,6 +49,7 @@ def print_search_tree(console: Console, question: str, key: SearchKey, search: L
             [(branch, number) for _, number in with_children] if len(with_children) == 1 else with_children[::-1]
         )
     console.print(top)
+    print_plain_line(console, STAR_NOTE)
 
 
 def print_searches(console: Console, problem: str, searches: dict[SearchKey, LoggedSearch]) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from isocompute.cli.screens.plan import print_line, print_note
 from isocompute.cli.screens.runs import print_plain_line
+from isocompute.cli.screens.text import print_line, print_note
 from isocompute.planner.budget import format_compute
 from isocompute.runners.parsing.printable import format_count, format_one_line
 from isocompute.serving.solving import SolvedQuestions

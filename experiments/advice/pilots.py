@@ -24,7 +24,7 @@ from isocompute.fits.choice.posterior import update_prior
 from isocompute.fits.choice.prepared_prior import prepare_prior
 from isocompute.fits.choice.recommendation import choose_recommendations
 from isocompute.fits.mean_intervals import compute_mean_interval
-from isocompute.planner.evaluation.measured_pool import EVALUATION_BUDGETS
+from isocompute.planner.evaluation.measured_tables import EVALUATION_BUDGETS
 from isocompute.planner.evaluation.pilots import PilotShape
 from isocompute.planner.evaluation.regret import find_best_accuracies
 from isocompute.planner.pilot.decision import build_decision

@@ -68,14 +68,14 @@ def score_plan(words: str, old: PolicyStudy, new: PolicyStudy) -> FrozenPlan:
 
 
 def score_rule(held: HeldOutRule, old: PolicyStudy, new: PolicyStudy) -> PolicyEstimate:
-    """Replay a rule on the new problems, with the threshold that was chosen on all old ones."""
+    """Replay a rule on the new problems, with the threshold and the limit that were chosen on all old ones."""
     pool, lam = new.pool.pool, old.priced.lam
     orders = draw_orders(pool, count_draws(pool.problems), POLICY_SEED)
     if held.rule.answer_model is not None:
         model = ValueModel.from_dict(held.rule.answer_model)
         return estimate_value_rule(pool, model, [held.threshold], orders, held.rule.solutions, lam=lam)
     rule = STOP_RULES[held.rule.name]
-    return estimate_stop_rule(pool, rule, [held.threshold], orders, held.rule.solutions, lam=lam)
+    return estimate_stop_rule(pool, rule, [held.threshold], orders, held.rule.solutions, lam=lam, limits=[held.limit])
 
 
 def mark_new_problems(old: PolicyStudy, new: PolicyStudy) -> NDArray[np.bool_]:

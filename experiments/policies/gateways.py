@@ -3,7 +3,8 @@ r"""Accuracy, tokens and latency of `isocompute serve` beside another gateway, o
     python -m experiments.policies.gateways --url http://127.0.0.1:8101/v1 --serve '{"policy": "beta"}' \
       --its-hub PYTHON --hub '--algorithm beta --budget 16'
 
-Both gateways sample from one vLLM server of the lab's solver, in turn, the same problems generated anew. its_hub 1.2.0
+All sample from one vLLM server of the lab's solver, in turn, the same problems generated anew. ``--solve fixed`` or a
+rule's name adds a run of `isocompute solve` at ``--budget``, which has no latency of a question. its_hub 1.2.0
 runs in an environment of its own, whose interpreter is PYTHON, through its_hub_client.py. Tokens are those that the
 servers counted themselves (``vllm:generation_tokens_total``), cancelled ones included. The lab's models have no chat
 template, which its_hub needs: start the server with the one in CHAT_TEMPLATE.
@@ -13,11 +14,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import json
 import re
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -25,9 +28,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from isocompute.planner.budget import Budget
+from isocompute.planner.profile import read_profile
 from isocompute.runners.grading import load_grader_by_name
 from isocompute.runners.tasks.lab import make_lab_problems
 from isocompute.runners.tasks.problem import Problem
@@ -41,10 +47,10 @@ CLIENT = Path(__file__).with_name("its_hub_client.py")
 
 @dataclass(frozen=True)
 class Outcome:
-    """One problem under one gateway: whether the answer is right, the seconds, and its own fields."""
+    """One problem under one gateway: whether the answer is right, the seconds if known, and its own fields."""
 
     right: bool
-    seconds: float
+    seconds: float | None
     fields: dict[str, object]
 
 
@@ -124,17 +130,45 @@ def ask_its_hub(python: str, url: str, problems: list[Problem], options: list[st
     ]
 
 
+def solve_problems(urls: dict[str, str], problems: list[Problem], budget: str, policy: str) -> list[Outcome]:
+    """Answer every problem with `isocompute solve`, by the models that the servers list.
+
+    Args:
+        urls: role → base URL.
+        problems: the problems.
+        budget: compute of a question.
+        policy: ``fixed``, or a rule that the profile measured.
+    """
+    from isocompute.serving.approach import SolveRequest
+    from isocompute.serving.solving import solve_questions
+
+    profile = read_profile("lab")
+    config: dict[str, Any] = {**(profile.sampling or {}), "engine": "openai"}
+    for role in ("solver", "verifier"):
+        known = config.pop(role)
+        if role in urls:
+            with urllib.request.urlopen(f"{urls[role]}/models", timeout=10) as answer:
+                model = json.load(answer)["data"][0]["id"]
+            size = getattr(profile.models.get(role), "parameters", None)
+            config[role] = {**known, "model": model, "parameters": size, "options": {"urls": [urls[role]]}}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "questions.jsonl")
+        rows = ({"id": each.problem_id, "question": each.question, "answer": each.gold} for each in problems)
+        path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+        request = SolveRequest(
+            str(path), str(Path(folder, "run")), profile, Budget.parse(budget),
+            policy=None if policy == "fixed" else policy, config=config,
+        )  # fmt: skip
+        solved = solve_questions(request)
+    return [Outcome(bool(each.correct), None, vars(each)) for each in solved.answers]
+
+
 def describe_run(name: str, outcomes: list[Outcome], tokens: float) -> list[str]:
     """Return a row of the table."""
     right = [outcome.right for outcome in outcomes]
-    seconds = [outcome.seconds for outcome in outcomes]
-    return [
-        name,
-        f"{100 * statistics.mean(right):.1f} %",
-        f"{tokens / len(outcomes):,.0f}",
-        f"{np.quantile(seconds, 0.5):.2f} s",
-        f"{np.quantile(seconds, 0.95):.2f} s",
-    ]
+    seconds = [outcome.seconds for outcome in outcomes if outcome.seconds is not None]
+    latencies = [f"{np.quantile(seconds, share):.2f} s" if seconds else "-" for share in (0.5, 0.95)]
+    return [name, f"{100 * statistics.mean(right):.1f} %", f"{tokens / len(outcomes):,.0f}", *latencies]
 
 
 def main() -> None:
@@ -148,6 +182,8 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8190)
     parser.add_argument("--endpoint", default="", help="more options of the endpoint, such as '--width 16'")
     parser.add_argument("--serve", action="append", default=[], help="JSON of the options of one run of the endpoint")
+    parser.add_argument("--solve", action="append", default=[], help="fixed, or a rule, of one run of solve")
+    parser.add_argument("--budget", default="16x", help="compute of a question of solve")
     parser.add_argument("--hub", action="append", default=[], help="options of one run of its_hub_client.py")
     args = parser.parse_args()
     problems = make_lab_problems(args.problems, LEVELS, args.seed)
@@ -167,16 +203,16 @@ def main() -> None:
     with run_endpoint(args.url, args.verifier, args.port, args.endpoint.split()) as base:
         for options in args.serve:
             measure_run(f"serve {options}", partial(ask_endpoint, base, problems, json.loads(options), args.width))
+    urls = dict(zip(("solver", "verifier"), servers, strict=False))
+    for policy in args.solve:
+        measure_run(f"solve {policy}", partial(solve_problems, urls, problems, args.budget, policy))
     for options in args.hub:
         work = partial(ask_its_hub, args.its_hub, args.url, problems, options.split(), args.width)
         measure_run(f"its_hub {options}", work)
-    names = list(results)
-    for other in names[1:]:
-        gaps = np.array(
-            [a.right - b.right for a, b in zip(results[names[0]], results[other], strict=True)], dtype=float
-        )
+    for one, other in itertools.combinations(results, 2):
+        gaps = np.array([a.right - b.right for a, b in zip(results[one], results[other], strict=True)], dtype=float)
         error = 1.96 * gaps.std(ddof=1) / np.sqrt(len(gaps))
-        print(f"{names[0]} minus {other}: {100 * gaps.mean():+.1f} ± {100 * error:.1f} points")
+        print(f"{one} minus {other}: {100 * gaps.mean():+.1f} ± {100 * error:.1f} points")
 
 
 if __name__ == "__main__":

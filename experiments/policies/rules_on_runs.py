@@ -1,4 +1,4 @@
-"""Rules that stop early on real logs, with thresholds from other problems, against fixed plans and hindsight.
+"""Rules that stop early on real logs, with settings from other problems, against fixed plans and hindsight.
 
     python -m experiments.policies.rules_on_runs
 
@@ -41,17 +41,18 @@ LEAST_SAVING, LEAST_SHARE = 1.5, 0.6
 TEXT = """# Rules that stop early
 
 Made by `python -m experiments.policies.rules_on_runs`. Random orders of the solutions and verdicts of logs are replayed
-under each rule. Thresholds, and what `value` has learnt, come from other problems than those that are scored; intervals
-are 95 % ones over problems, and differences are paired. Fixed plans are the best allocation of any strategy within the
-budget, chosen on other problems too. On lab-both-small these include votes weighted by a reward model, and searches,
-which no rule uses. `mean` and `p95` are compute of a problem; x is the mean cost of one solution in
-completion tokens, and a solution counts the mean of its problem. A rule samples most where problems are hard. Where
-these have long solutions, its mean compute is above its number of solutions; replays that count solutions alone do not
-see that. The lab is priced in both ways.
+under each rule. Thresholds, limits on the number of solutions (S ≤), and what `value` has learnt, come from other
+problems than those that are scored; intervals are 95 % ones over problems, and differences are paired. Fixed plans are
+the best allocation of any strategy within the budget, chosen on other problems too. On lab-both-small these include
+votes weighted by a reward model, and searches, which no rule uses. `mean` and `p95` are compute of a problem; x is the
+mean cost of one solution in completion tokens, and a solution counts the mean of its problem. A rule samples most where
+problems are hard. Where these have long solutions, its mean compute is above its number of solutions; replays that
+count solutions alone do not see that. The lab is priced in both ways.
 
 `certain`, `beta`, `window` and `doubling` vote; `weighted-beta` verifies each solution once and lets it vote with its
 verdict; `value` samples and verifies by P(right). `fixed` is how many times the rule's compute the cheapest fixed plan
-needs that is as accurate, and `full` how many times the rule's own full budget is.
+needs that is as accurate, and `full` how many times the rule's own full budget is: that of the pool, whatever the
+limit.
 
 ## Goals
 
@@ -69,9 +70,10 @@ paired.
 
 ## Stopping without loss
 
-Thresholds that are the cheapest within a tenth of a point of the rule's own full budget, on other problems. `loss` is
-accuracy minus that of the full budget. Hindsight knows in each order from which solution on the full budget's answer
-leads. The simulated worlds are like the lab, with 200 problems, 32 solutions and 4 verifications of each, and λ = 1.
+Thresholds and limits that are the cheapest within a tenth of a point of the rule's own full budget, on other problems.
+`loss` is accuracy minus that of the full budget. Hindsight knows in each order from which solution on the full budget's
+answer leads. The simulated worlds are like the lab, with 200 problems, 32 solutions and 4 verifications of each, and
+λ = 1.
 
 {lossless}
 
@@ -83,8 +85,9 @@ def build_rows(study: PolicyStudy) -> list[str]:
     """Return the rows of a log: every rule at each budget that it can spend."""
     most = max(each.rule.full_cost for each in study.rules)
     lines = [
-        "| budget | rule | threshold | accuracy | mean | p95 | same answer | full | fixed | ahead at equal compute |",
-        "|--:|:--|--:|--:|--:|--:|--:|--:|--:|--:|",
+        "| budget | rule | threshold | S ≤ | accuracy | mean | p95 | same answer | full | fixed "
+        "| ahead at equal compute |",
+        "|--:|:--|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for budget in (x for x in BUDGETS if x <= most):
         for row in study.compare(PolicyGoal(budget)).rows:
@@ -97,20 +100,20 @@ def format_row(row: PolicyRow) -> str:
     low, high = (f"{end:.2f}" if np.isfinite(end) else "never" for end in row.saving_fixed_interval)
     fixed = f"{row.saving_fixed:.2f}" if np.isfinite(row.saving_fixed) else "never"
     return (
-        f"| {row.rule} | {row.threshold:.4g} | {100 * row.accuracy:.1f} | {row.compute:.1f}x "
+        f"| {row.rule} | {row.threshold:.4g} | {row.limit} | {100 * row.accuracy:.1f} | {row.compute:.1f}x "
         f"| {row.percentile_95:.0f}x | {100 * row.same_answer:.1f} | {row.saving_full:.2f} | {fixed} [{low}, {high}] "
         f"| {format_interval(row.gain_equal, row.gain_equal_interval)} |"
     )
 
 
 def choose_as_accurate(estimate: PolicyEstimate, clusters: Ints | None) -> int:
-    """Return the cheapest threshold within `MARGIN` of the accuracy of the full budget, which is the last one."""
+    """Return the cheapest setting within `MARGIN` of the accuracy of the full budget, which is the last one."""
     accuracy, compute = estimate.accuracy.mean(axis=0), estimate.compute.mean(axis=0)
     return int(np.where(accuracy >= accuracy[-1] - MARGIN, compute, np.inf).argmin())
 
 
 def build_lossless_rows(name: str, study: Study) -> list[str]:
-    """Return a row for each rule at the cheapest threshold that loses nothing on other problems."""
+    """Return a row for each rule at the cheapest setting that loses nothing on other problems."""
     lines = []
     for each in study.rules:
         held = each.choose(choose_as_accurate)
@@ -130,8 +133,8 @@ def build_lossless_rows(name: str, study: Study) -> list[str]:
         is_goal = hindsight > LEAST_SAVING and share is not None
         verdict = "" if not is_goal or share is None else "yes" if share.value >= LEAST_SHARE else "no"
         lines.append(
-            f"| {name} | {rule.name} | {held.threshold:.4g} | {100 * accuracy.mean():.1f} | {compute.mean():.1f}x of "
-            f"{rule.full_cost:.0f}x | {found.against_full.value:.2f}x | "
+            f"| {name} | {rule.name} | {held.threshold:.4g} | {held.limit} | {100 * accuracy.mean():.1f} | "
+            f"{compute.mean():.1f}x of {rule.full_cost:.0f}x | {found.against_full.value:.2f}x | "
             f"{format_interval(found.lead.value, found.lead.interval)} | {hindsight:.1f}x | {reached} | {verdict} |"
         )
     return lines
@@ -209,8 +212,8 @@ def main() -> None:
         "|:--|--:|--:|--:|--:|:--|",
     ]
     lossless = [
-        "| log | rule | threshold | accuracy | mean | saves | loss | hindsight saves | share | at least 60 % |",
-        "|:--|:--|--:|--:|--:|--:|--:|--:|--:|:--|",
+        "| log | rule | threshold | S ≤ | accuracy | mean | saves | loss | hindsight saves | share | at least 60 % |",
+        "|:--|:--|--:|--:|--:|--:|--:|--:|--:|--:|:--|",
     ]
     tables = []
     with tempfile.TemporaryDirectory() as folder:

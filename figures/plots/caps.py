@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from numpy.typing import NDArray
 
-from isocompute.figures.style import GREY, LINE_COLOUR_MAP, draw_two_panels, finish_axes, prepare_axes, remove_legend
+from isocompute.figures.colours import GREY, list_ordered_styles
+from isocompute.figures.style import draw_two_panels, finish_axes, prepare_axes, remove_legend
 from isocompute.figures.tables import check_table
 from isocompute.planner.caps import compare_caps
 from isocompute.planner.profile import Profile
@@ -117,11 +117,10 @@ def draw_budget_lines(table: pd.DataFrame, columns: tuple[str, str, str], title:
     check_table(table, CAPS_COLUMNS, "caps")
     value, low, high = columns
     budgets = sorted(set(table["budget"].tolist()))
-    shades = mpl.colormaps[LINE_COLOUR_MAP](np.linspace(0.2, 0.9, len(budgets)))
     with prepare_axes(ax) as (axes,):
-        for budget, shade in zip(budgets, shades, strict=True):
+        for budget, (shade, style) in zip(budgets, list_ordered_styles(len(budgets)), strict=True):
             line = table[table["budget"] == budget].sort_values("limit")
-            axes.plot(line["limit"], 100 * line[value], "o-", color=shade, lw=1.2, label=f"{budget:g}x")
+            axes.plot(line["limit"], 100 * line[value], style, color=shade, label=f"{budget:g}x")
             if budget == budgets[-1]:
                 axes.fill_between(line["limit"], 100 * line[low], 100 * line[high], color=shade, alpha=0.15, lw=0)
         finish_axes(axes, title, LIMIT_LABEL)

@@ -9,19 +9,21 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.patches import Patch
+from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from isocompute.figures.style import GREY, draw_two_panels, finish_axes, prepare_axes
+from isocompute.figures.colours import GREY, LineStyle, list_line_styles, raise_contrast
+from isocompute.figures.look import BACKGROUNDS, get_look
+from isocompute.figures.style import draw_two_panels, finish_axes, format_count_tick, prepare_axes
 from isocompute.figures.tables import check_table
 from isocompute.fits.choice.compute_optimal import PolicyAccuracy
 from isocompute.planner.difficulty import DifficultyStudy
-from isocompute.planner.strategies.registry import get_strategy_colour
+from isocompute.planner.strategies.registry import get_line_style, get_strategy_colour
 
 DIFFICULTY_COLUMNS = ("choice", "in_practice", "level", "budget", "strategy", "accuracy", "low", "high", "problems")
 ONE_CHOICE_FOR_ALL = "one for all"
-DIFFICULTY_COLOURS = ("#7b3294", "#1b7837", "#b35806", "#2166ac", "#c51b7d")
-"""Colours of the kinds of difficulty, in the order of the table."""
+MOST_BUDGET_LABELS = 9
+"""The most budgets that are written below the cells; of more, every second is."""
 
 
 def build_difficulty_table(studies: Sequence[DifficultyStudy]) -> pd.DataFrame:
@@ -98,12 +100,12 @@ def draw_choices(table: pd.DataFrame, ax: Any = None) -> Axes:
     check_table(table, DIFFICULTY_COLUMNS, "difficulty")
     overall = table[table["level"].isna()].sort_values("budget")
     choices = [choice for choice in dict.fromkeys(table["choice"]) if choice != ONE_CHOICE_FOR_ALL]
-    shades = {choice: DIFFICULTY_COLOURS[i % len(DIFFICULTY_COLOURS)] for i, choice in enumerate(choices)}
+    styles = dict(zip(choices, list_line_styles(len(choices)), strict=True))
     with prepare_axes(ax) as (axes,):
         for choice in (ONE_CHOICE_FOR_ALL, *choices):
             line = overall[overall["choice"] == choice]
-            shade, in_practice = shades.get(choice, GREY), line["in_practice"].all()
-            style, label = ("o-", choice) if in_practice else ("o--", f"{choice} (needs the right answers)")
+            shade, style = styles.get(choice, LineStyle(GREY, "v:"))
+            label = choice if line["in_practice"].all() else f"{choice} (needs the right answers)"
             axes.plot(line["budget"], 100 * line["accuracy"], style, color=shade, label=label)
             if choice == ONE_CHOICE_FOR_ALL:
                 axes.fill_between(line["budget"], 100 * line["low"], 100 * line["high"], color=shade, alpha=0.13, lw=0)
@@ -122,14 +124,32 @@ def draw_levels(table: pd.DataFrame, ax: Any = None) -> Axes:
     cells = rows[rows["choice"] == choice].pivot(index="level", columns="budget", values="strategy")
     names = list(dict.fromkeys(name for name in cells.to_numpy().ravel() if not pd.isna(name)))
     codes = np.array([[np.nan if pd.isna(name) else names.index(name) for name in row] for row in cells.to_numpy()])
-    colours = mpl.colors.ListedColormap([get_strategy_colour(name) for name in names] or ["white"])
+    background = BACKGROUNDS[get_look().style]
+    shades = [raise_contrast(get_strategy_colour(name)) for name in names]
+    colours = mpl.colors.ListedColormap(shades or ["white"])
     with prepare_axes(ax) as (axes,):
-        axes.imshow(codes, cmap=colours, vmin=0, vmax=max(len(names) - 1, 1), aspect="auto", alpha=0.8)
+        axes.imshow(codes, cmap=colours, vmin=0, vmax=max(len(names) - 1, 1), aspect="auto")
+        for code, name in enumerate(names):  # a marker too, as colours alone are not told apart by everybody
+            rows_of, columns_of = np.nonzero(codes == code)
+            axes.plot(columns_of, rows_of, get_line_style(name)[0], color=background)
         axes.set_yticks(range(len(cells.index)), [str(level) for level in cells.index])
-        axes.set_xticks(range(len(cells.columns)), [f"{x:g}" for x in cells.columns], rotation=60)
+        step = 1 if len(cells.columns) <= MOST_BUDGET_LABELS else 2
+        labels = ["" if place % step else format_count_tick(x) for place, x in enumerate(cells.columns)]
+        axes.set_xticks(range(len(cells.columns)), labels)
         axes.set_title(f"strategy on each level, {choice}")
         axes.set_xlabel("budget C per problem (x)")
         axes.set_ylabel("level, 1 the easiest")
-        handles = [Patch(color=get_strategy_colour(name), label=name) for name in names]
-        axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1, 1))
+        handles = [
+            Line2D(
+                [],
+                [],
+                ls="",
+                marker=get_line_style(name)[0],
+                ms=1.6 * mpl.rcParams["lines.markersize"],
+                color=shade,
+                label=name,
+            )
+            for name, shade in zip(names, shades, strict=True)
+        ]
+        axes.legend(handles=handles)
     return axes

@@ -29,6 +29,8 @@ FRONTIERS_COLUMNS = (
     "problems",
 )
 BUDGET_LABEL = "budget C per problem, in solutions' worth (x)"
+MOST_SHIFT = 0.2
+"""The most by which a line is moved along x, in octaves."""
 
 
 def build_frontiers_table(profile: Profile) -> pd.DataFrame:
@@ -78,27 +80,21 @@ def draw_frontiers(table: pd.DataFrame, ax: Any = None) -> NDArray[np.object_]:
     """
     check_table(table, FRONTIERS_COLUMNS, "frontiers")
     title = f"{table['problems'].iloc[0]} problems, expected accuracies on new ones"
-    title += "; without a dot: not run, interpolated" if table["interpolated"].any() else ""
+    title += "; without a marker: not run, interpolated" if table["interpolated"].any() else ""
     axes = draw_two_panels(table, ax, (draw_strategy_accuracies, draw_lead), title)
     remove_legend(axes[1])  # the first panel has the same lines
     return axes
 
 
 def draw_strategy_accuracies(table: pd.DataFrame, ax: Any = None) -> Axes:
-    """Draw each strategy's accuracy against the budget, in one Axes; a size that was not run has no dot."""
+    """Draw each strategy's accuracy against the budget, in one Axes; a size that was not run has no marker.
+
+    It has no intervals: those of accuracies overlap even where a lead is settled, which `draw_lead` shows.
+    """
     check_table(table, FRONTIERS_COLUMNS, "frontiers")
     with prepare_axes(ax) as (axes,):
         for strategy, points in group_points_by_strategy(table):
-            colour, style = get_strategy_colour(strategy), get_line_style(strategy)
-            axes.plot(
-                points["budget"],
-                100 * points["accuracy"],
-                style,
-                color=colour,
-                lw=1.2,
-                label=strategy,
-                markevery=list_run_points(points),
-            )
+            draw_strategy_line(axes, strategy, points, "accuracy")
         finish_axes(axes, "each strategy at its best", BUDGET_LABEL)
         axes.set_ylabel("problems solved (%)")
         axes.legend()
@@ -106,54 +102,59 @@ def draw_strategy_accuracies(table: pd.DataFrame, ax: Any = None) -> Axes:
 
 
 def draw_lead(table: pd.DataFrame, ax: Any = None) -> Axes:
-    """Draw each strategy's lead over self-consistency against the budget, with a band for the best, in one Axes.
+    """Draw each strategy's lead over self-consistency against the budget, with its paired interval, in one Axes.
 
-    The best strategy is the one with the highest accuracy within the largest budget. The bands of all would hide each
-    other. A size that was not run has no dot.
+    The strategies stand a little apart along x, so that their intervals do not hide each other. A size that was not run
+    has no marker.
     """
     check_table(table, FRONTIERS_COLUMNS, "frontiers")
-    best = find_best_strategy(table)
+    ahead = [(name, points) for name, points in group_points_by_strategy(table) if name != "sc"]
     with prepare_axes(ax) as (axes,):
         axes.axhline(0, color=get_strategy_colour("sc"), lw=1.6)
-        for strategy, points in group_points_by_strategy(table):
-            if strategy == "sc":
-                continue
-            colour, style = get_strategy_colour(strategy), get_line_style(strategy)
-            axes.plot(
-                points["budget"],
-                100 * points["lead"],
-                style,
-                color=colour,
-                lw=1.2,
-                label=strategy,
-                markevery=list_run_points(points),
-            )
-            if strategy == best:
-                low, high = 100 * points["lead_low"], 100 * points["lead_high"]
-                axes.fill_between(points["budget"], low, high, color=colour, alpha=0.15, lw=0)
+        for (strategy, points), shift in zip(ahead, list_shifts(len(ahead)), strict=True):
+            shifted = points.assign(budget=points["budget"] * shift)
+            draw_strategy_line(axes, strategy, shifted, "lead")
+            low, high = 100 * shifted["lead_low"], 100 * shifted["lead_high"]
+            axes.vlines(shifted["budget"], low, high, color=get_strategy_colour(strategy), lw=0.9)
         leads = table.loc[table["strategy"] != "sc", "lead"]
         if len(leads) and leads.isna().all():
             axes.set_xlim(table["budget"].min() / 2, 2 * table["budget"].max())
             axes.text(0.5, 0.6, "unknown: votes were not counted", transform=axes.transAxes, ha="center")
-        band = "" if best == "sc" else f", band: 95 %, for {best}"
-        finish_axes(axes, f"ahead of SC{band}", BUDGET_LABEL)
+        finish_axes(axes, "lead over SC, paired 95 % intervals", BUDGET_LABEL)
         axes.set_ylabel("points")
         if axes.get_legend_handles_labels()[0]:
             axes.legend()
     return axes
 
 
+def draw_strategy_line(axes: Axes, strategy: str, points: pd.DataFrame, column: str) -> None:
+    """Draw a column of a strategy's points, in points, against the budget."""
+    axes.plot(
+        points["budget"],
+        100 * points[column],
+        get_line_style(strategy),
+        color=get_strategy_colour(strategy),
+        label=strategy,
+        markevery=list_run_points(points),
+    )
+
+
+def list_shifts(count: int) -> list[float]:
+    """Return factors that move lines apart along a log2 axis, by at most a fifth of an octave to each side.
+
+    >>> [round(shift, 2) for shift in list_shifts(3)]
+    [0.87, 1.0, 1.15]
+    """
+    return (
+        [float(2.0**octaves) for octaves in np.linspace(-MOST_SHIFT, MOST_SHIFT, count)] if count > 1 else [1.0] * count
+    )
+
+
 def list_run_points(points: pd.DataFrame) -> list[int]:
-    """Return the places of the points that were run, or follow from sampled solutions, and so get a dot."""
+    """Return the places of the points that were run, or follow from sampled solutions, and so get a marker."""
     return [int(at) for at in np.flatnonzero(~points["interpolated"].to_numpy(dtype=bool))]
 
 
 def group_points_by_strategy(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """Return the strategies in the order of the table, each with its points sorted by budget."""
     return [(str(name), line.sort_values("budget")) for name, line in table.groupby("strategy", sort=False)]
-
-
-def find_best_strategy(table: pd.DataFrame) -> str:
-    """Return the strategy with the highest accuracy within the largest budget."""
-    last = table[table["budget"] == table["budget"].max()]
-    return str(last["strategy"].to_numpy()[last["accuracy"].to_numpy().argmax()])

@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from isocompute.errors import DataError
-from isocompute.figures.style import GREY, prepare_axes
+from isocompute.figures.colours import GREY
+from isocompute.figures.style import prepare_axes
 from isocompute.figures.tables import check_table
 from isocompute.runners.parsing.printable import format_one_line
 from isocompute.runners.search.describe import describe_search_outcome, find_selected_path, name_search

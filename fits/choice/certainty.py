@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 from scipy.special import stdtrit
@@ -53,10 +54,16 @@ def compute_best_probabilities(
         added: as in `enclose_differences`.
     """
     covariance = _compute_covariance(posterior, rows, added)
-    noise = np.random.default_rng(SEED).standard_normal((DRAWS, len(rows)))
-    drawn = np.array([row.accuracy for row in rows]) + noise @ _find_root(covariance)
-    behind = drawn.max(axis=1, keepdims=True) - drawn
-    return [float(share) for share in (behind <= margin).mean(axis=0)]
+    drawn = np.array([row.accuracy for row in rows]) + _draw_noise(len(rows)) @ _find_root(covariance)
+    by_row = np.ascontiguousarray(drawn.T)  # sums along long rows are several times as fast
+    behind = by_row.max(axis=0) - by_row
+    return [float(share) for share in (behind <= margin).mean(axis=1)]
+
+
+@cache
+def _draw_noise(count: int) -> Floats:
+    """Draw (`DRAWS`, count) standard normal numbers, the same each time."""
+    return np.random.default_rng(SEED).standard_normal((DRAWS, count))
 
 
 def _compute_covariance(posterior: AccuracyPosterior, rows: Sequence[ChosenAllocation], added: Floats | None) -> Floats:

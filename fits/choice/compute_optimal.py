@@ -7,7 +7,7 @@ choice was made on, and one option for all problems at the same budget, which sp
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -69,6 +69,7 @@ class LevelChoice:
             nothing is affordable.
         strategies: (nC,) the strategy of each choice.
         by_difficulty: accuracy of the choices.
+        by_strategy: accuracy of the best option of each strategy within each budget, chosen as above.
         one_for_all: (nC,) held-out accuracy on the same problems of one option for all levels.
     """
 
@@ -77,6 +78,7 @@ class LevelChoice:
     choices: list[str | None]
     strategies: list[str | None]
     by_difficulty: PolicyAccuracy
+    by_strategy: Mapping[str, PolicyAccuracy]
     one_for_all: NDArray[np.float64]
 
 
@@ -207,9 +209,10 @@ def choose_compute_optimal(
     apart = problems or split_folds(P, clusters=clusters)
     left = np.maximum(limits - charge, np.finfo(float).tiny)  # tiny affords nothing
     inside = apart.stack_copies(len(cases)).split_by_level(cases.ravel())
-    out = score_held_out(options, left, inside).accuracy[-1].reshape(*cases.shape, -1)
+    held_out = score_held_out(options, left, inside)
     in_sample = score_in_sample(options, left, cases.ravel())
-    optimistic_scores = in_sample.accuracy[-1].reshape(*cases.shape, -1)
+    outs, optimistic = (each.accuracy.reshape(-1, *cases.shape, len(left)) for each in (held_out, in_sample))
+    out, optimistic_scores = outs[-1], optimistic[-1]
     common, common_optimistic = one_for_all.held_out[None], one_for_all.in_sample[None]
     gain = out.mean(axis=0) - common[0]
     optimistic_gain = optimistic_scores.mean(axis=0) - common_optimistic[0]
@@ -227,6 +230,10 @@ def choose_compute_optimal(
                 choices=run,
                 strategies=strategies,
                 by_difficulty=_summarise_accuracy(out, optimistic_scores, members, rows, level),
+                by_strategy={
+                    table.strategy: _summarise_accuracy(outs[i], optimistic[i], members, rows, level)
+                    for i, table in enumerate(options)
+                },
                 one_for_all=_average_members(common, members),
             )
         )

@@ -99,8 +99,7 @@ def choose_recommendations(
     for index, (table, accuracy) in enumerate(zip(tables, expected, strict=True)):
         if accuracy.shape != table.grid.cost.shape:
             raise DataError(f"{table.strategy} has {len(table.grid.cost)} allocations; got {accuracy.shape}.")
-        improvements = _list_improvements(exclude_needless_sizes(table, accuracy, margin), table.grid.cost)
-        steps += [ChosenAllocation(index, *step) for step in improvements]
+        steps += [ChosenAllocation(index, *step) for step in list_improvements(table, accuracy, margin)]
     steps.sort(key=lambda step: (step.cost, step.table))
     order = sorted(range(len(budgets)), key=lambda i: budgets[i])
     found: list[Recommendation | None] = [None] * len(budgets)
@@ -144,8 +143,17 @@ def exclude_needless_sizes(table: AllocationOptions, expected: Floats, margin: f
     return np.where(table.is_interpolated & (expected <= run + margin), -np.inf, expected)
 
 
-def _list_improvements(accuracy: Floats, cost: Floats) -> list[tuple[int, float, float]]:
-    """Return index, accuracy and cost of each allocation that is better than every cheaper one."""
+def list_improvements(
+    table: AllocationOptions, expected: Floats, margin: float = EQUIVALENCE_MARGIN
+) -> list[tuple[int, float, float]]:
+    """Return index, accuracy and cost of each allocation that is better than every cheaper one.
+
+    Args:
+        table: options of a strategy.
+        expected: (A,) the expected accuracy of each allocation.
+        margin: as in `exclude_needless_sizes`.
+    """
+    accuracy, cost = exclude_needless_sizes(table, expected, margin), table.grid.cost
     steps: list[tuple[int, float, float]] = []
     better = np.flatnonzero(accuracy > _compute_highest_before(accuracy))
     for step in zip(better.tolist(), accuracy[better].tolist(), cost[better].tolist(), strict=True):

@@ -8,12 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isocompute.errors import DataError
-from isocompute.fits.groups import code_problem_groups
-from isocompute.fits.mean_intervals import compute_mean_interval
 from isocompute.fits.pool import Pool
-
-RateWithInterval = tuple[float, float, float]
-"""A value and the ends of its 95 % interval; NaN if the pool has nothing to measure it on."""
+from isocompute.fits.share_interval import RateWithInterval, compute_share_of_sums
 
 
 @dataclass(frozen=True)
@@ -37,7 +33,7 @@ class VerifierEstimate:
 def measure_verifier(
     pool: Pool, strata: ArrayLike | None = None, clusters: ArrayLike | None = None
 ) -> VerifierEstimate:
-    """Measure a verifier's rates as ratios of sums over problems, with intervals by `compute_mean_interval`.
+    """Measure a verifier's rates as ratios of sums over problems, with intervals by `compute_share_of_sums`.
 
     A verdict given as p(yes) counts as that fraction of a yes. A solution without a parsed verdict has no mean.
 
@@ -62,24 +58,11 @@ def measure_verifier(
     ranked = np.array(
         [_compute_auroc(y[h > 0] / h[h > 0], r[h > 0]) for y, h, r in zip(yes, parsed_counts, right, strict=True)]
     )
-    groups = code_problem_groups(pool.problems, strata, clusters)
-    stratum = groups.stratum[groups.cluster]
-
-    def measure_ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> RateWithInterval:
-        has = whole > 0
-        if not has.any():
-            return np.nan, np.nan, np.nan
-        value = float(part[has].sum() / whole[has].sum())
-        if len(np.unique(groups.cluster[has])) < 2:
-            return value, np.nan, np.nan
-        low, high = compute_mean_interval(part[has] / whole[has], stratum[has], groups.cluster[has], weights=whole[has])
-        return value, float(low), float(high)
-
     both = ~np.isnan(ranked)
     return VerifierEstimate(
-        measure_ratio((yes * right).sum(axis=1), (parsed_counts * right).sum(axis=1)),
-        measure_ratio((yes * ~right).sum(axis=1), (parsed_counts * ~right).sum(axis=1)),
-        measure_ratio(np.where(both, ranked, 0.0), both.astype(float)),
+        compute_share_of_sums((yes * right).sum(axis=1), (parsed_counts * right).sum(axis=1), strata, clusters),
+        compute_share_of_sums((yes * ~right).sum(axis=1), (parsed_counts * ~right).sum(axis=1), strata, clusters),
+        compute_share_of_sums(np.where(both, ranked, 0.0), both, strata, clusters),
         float(1 - parsed_counts.sum() / requested) if requested else np.nan,
     )
 

@@ -232,11 +232,14 @@ def _fit_allocation_law(way: str, optima: Optima, budgets: Floats, lam: float, l
 
 
 def _build_power_law(exponent: Floats, intercept: Floats, level: float) -> PowerLaw:
+    possible = ~np.isnan(exponent[1:])
+    replicates = np.stack([exponent[1:], intercept[1:]], axis=1)[possible]
     return PowerLaw(
         exponent=float(exponent[0]),
         prefactor=float(np.exp(intercept[0])),
         interval=_compute_possible_interval(exponent[1:], level),
         prefactor_interval=_compute_possible_interval(np.exp(intercept[1:]), level),
+        replicates=replicates if len(replicates) else None,
     )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isocompute.errors import DataError
 from isocompute.fits.arrays import Floats
+from isocompute.fits.bootstrap import compute_percentile_interval
 
 MIN_LINE_POINTS = 3
 """The fewest points that a line is fitted to."""
@@ -26,12 +27,15 @@ class PowerLaw:
         prefactor: the optimum at C = 1.
         interval: bootstrap interval of the exponent; None without replicates, or if all replicates have the same.
         prefactor_interval: bootstrap interval of the prefactor; None likewise.
+        replicates: (B, 2) exponent and logarithm of the prefactor of the replicates in which the fit was possible; None
+            without replicates.
     """
 
     exponent: float
     prefactor: float
     interval: tuple[float, float] | None
     prefactor_interval: tuple[float, float] | None
+    replicates: Floats | None = field(default=None, compare=False, repr=False)
 
     def predict_optimum(self, budget: float) -> float:
         """Return prefactor · C^exponent, the optimum at a budget in x.
@@ -40,6 +44,27 @@ class PowerLaw:
         8.0
         """
         return float(self.prefactor * budget**self.exponent)
+
+    def enclose_optimum(self, budgets: ArrayLike, level: float = 0.95) -> tuple[Floats, Floats] | None:
+        """Return the bootstrap interval of the law at each of some budgets, which is that of the line, not of optima.
+
+        Args:
+            budgets: (n,) in x.
+            level: confidence level, at each budget.
+
+        Returns:
+            low, high: (n,); None if the exponent has no interval.
+
+        Example:
+            >>> law = PowerLaw(0.5, 2.0, (0.4, 0.6), (2.0, 2.0), np.array([[0.4, np.log(2)], [0.6, np.log(2)]]))
+            >>> [end.round(1) for end in law.enclose_optimum([1, 16])]
+            [array([2. , 6.1]), array([ 2. , 10.6])]
+        """
+        if self.interval is None or self.replicates is None:
+            return None
+        exponent, intercept = self.replicates.T[:, :, None]
+        low, high = compute_percentile_interval(intercept + exponent * np.log(np.asarray(budgets, dtype=float)), level)
+        return np.exp(low), np.exp(high)
 
 
 def fit_least_squares(x: ArrayLike, y: ArrayLike, used: ArrayLike | None = None) -> tuple[Floats, Floats]:

@@ -29,11 +29,12 @@ def certify_threshold(
     most 1 - confidence. It holds for any number of problems and of orders, for new problems from the same source, and
     for no single problem. The test is that of `measure_evidence`.
 
-    The thresholds' own order is the order of care; which of its ends is the careful one is read from the compute of
-    both. A threshold that never stops changes no answer, yet needs as many problems as any other to be certified.
+    Of each threshold, the setting with the largest limit is tested; the full budget is that of the pool. The
+    thresholds' own order is the order of care; which of its ends is the careful one is read from the compute of both. A
+    threshold that never stops changes no answer, yet needs as many problems as any other to be certified.
 
     Args:
-        estimate: the rule under several thresholds, on problems that were not used to learn the rule.
+        estimate: the rule under several settings, on problems that were not used to learn the rule.
         delta: δ, in (0, 1).
         confidence: 1 - the probability of a wrong certificate, in (0, 1).
         clusters: (P,) label of each problem's cluster; None if all problems are independent. A cluster counts once,
@@ -134,8 +135,12 @@ def measure_evidence(values: ArrayLike, delta: float, alpha: float = 0.05) -> fl
 
 
 def list_most_careful_first(estimate: PolicyEstimate) -> Ints:
-    """Return the positions of the thresholds in their own order, begun at the end that costs more compute."""
-    order = np.argsort(estimate.thresholds, kind="stable")
+    """Return the positions of the thresholds in their own order, begun at the end that costs more compute.
+
+    Of the settings with one threshold it is the position of that with the largest limit.
+    """
+    order = np.lexsort((-estimate.limits, estimate.thresholds))
+    order = order[np.append(True, np.diff(estimate.thresholds[order]) > 0)]
     low, high = estimate.compute.mean(axis=0)[order[[0, -1]]]
     return np.asarray(order[::-1] if high >= low else order)
 

@@ -8,17 +8,24 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isocompute.errors import DataError
-from isocompute.fits.arrays import Floats
+from isocompute.fits.arrays import Floats, Ints
 from isocompute.fits.policies.orders import Orders
+
+SETTING_COLUMNS = ("thresholds", "limits")
+"""The columns of an estimate that are (T,); the others begin with the problems."""
 
 
 @dataclass(frozen=True, eq=False)
 class PolicyEstimate:
-    """A rule under each of T thresholds on each of P problems: means over R random orders.
+    """A rule under each of T settings on each of P problems: means over R random orders.
+
+    A setting is a threshold with a limit, the most solutions of a problem. The full budget is that of the pool,
+    whatever the limit.
 
     Args:
         rule: the rule's name.
         thresholds: (T,).
+        limits: (T,) most solutions.
         accuracy: (P, T) probability that the answer is right, ties being uniform.
         same: (P, T) probability that the answer is that of the full budget.
         compute: (P, T) compute in solutions' worth: solutions + λ · verifications if lengths are not known, else tokens
@@ -32,6 +39,7 @@ class PolicyEstimate:
 
     rule: str
     thresholds: Floats
+    limits: Ints
     accuracy: Floats
     same: Floats
     compute: Floats
@@ -62,6 +70,7 @@ class PolicyEstimate:
 def build_policy_estimate(
     rule: str,
     thresholds: Floats,
+    limits: Ints,
     orders: Orders,
     right: Floats,
     same: Floats,
@@ -76,6 +85,7 @@ def build_policy_estimate(
     Args:
         rule: the rule's name.
         thresholds: (T,).
+        limits: (T,) most solutions.
         orders: the orders, for the drawing errors.
         right: probability that the answer is right.
         same: probability that it is the answer of the full budget.
@@ -91,6 +101,7 @@ def build_policy_estimate(
     return PolicyEstimate(
         rule,
         thresholds,
+        limits,
         right.mean(axis=1),
         same.mean(axis=1),
         costs.mean(axis=1),

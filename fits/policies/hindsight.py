@@ -52,5 +52,14 @@ def compute_hindsight(
     count = solutions.astype(float)
     depth = count * (1 + track.verifications)
     return build_policy_estimate(
-        "hindsight", np.array([np.nan]), orders, right, same, count, count * track.verifications, depth, lam or 0.0
+        "hindsight",
+        np.array([np.nan]),
+        np.array([track.most]),
+        orders,
+        right,
+        same,
+        count,
+        count * track.verifications,
+        depth,
+        lam or 0.0,
     )

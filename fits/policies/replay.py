@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,7 +13,7 @@ from isocompute.fits.arrays import Floats, Ints
 from isocompute.fits.policies.estimate import PolicyEstimate, build_policy_estimate
 from isocompute.fits.policies.orders import Orders
 from isocompute.fits.policies.stop_rule import StopRule, list_waves
-from isocompute.fits.policies.vote_track import count_usable, track_votes
+from isocompute.fits.policies.vote_track import VoteTrack, count_usable, track_votes
 from isocompute.fits.policies.waves import order_by_finish
 from isocompute.fits.pool import Pool
 
@@ -26,11 +27,13 @@ def estimate_stop_rule(
     width: int = 1,
     lam: float | Floats | None = None,
     lengths: ArrayLike | None = None,
+    limits: Sequence[int] | None = None,
 ) -> PolicyEstimate:
-    """Estimate what a rule reaches and costs under each threshold.
+    """Estimate what a rule reaches and costs under each setting: a threshold with a limit.
 
     The rule samples waves of `width` solutions and verifies each once if it is weighted. It stops when its score
-    reaches the threshold, or after `most` solutions.
+    reaches the threshold, or after as many solutions as the limit says. The full budget, whose answer `same` is
+    measured against, stays `most` solutions.
 
     Without lengths all solutions are equally long: a wave finishes as one, is charged whole, and the rule looks at the
     votes after it. With lengths all solutions of a wave start together and finish in order of length, and the rule
@@ -53,10 +56,11 @@ def estimate_stop_rule(
         lengths: (P, N) completion tokens of each solution of the pool; None if all count the same. Compute is then
             tokens over the mean tokens of all solutions of all problems of the pool, so that S solutions cost S on
             average over problems.
+        limits: (T,) most solutions under each threshold, 1 … `most`; None for `most`.
 
     Raises:
-        DataError: no thresholds or one that is not a number, a width or `most` out of range, no verdicts or no λ for a
-            rule that verifies, or bad lengths.
+        DataError: no thresholds or one that is not a number, a width, `most` or a limit out of range, no verdicts or no
+            λ for a rule that verifies, or bad lengths.
 
     Example:
         >>> from isocompute.fits.policies.orders import draw_orders
@@ -77,24 +81,106 @@ def estimate_stop_rule(
     if price.shape not in ((), (pool.problems,)):
         raise DataError(f"lam must be one λ, or one of each of {pool.problems} problems; got the shape {price.shape}.")
     longest = count_usable(pool, most, rule.is_weighted)
-    checks, ends = rule.checks(longest, width), list_wave_ends(rule, longest, width)
-    costs = None
+    bounds = read_limits(limits, len(values), longest)
     if lengths is None:
-        track = track_votes(pool, orders, most, rule.is_weighted)
-        solutions = checks[find_stops(rule.score(track)[..., checks - 1], values)]  # (P, R, T)
+        stops = replay_whole_waves(pool, rule, values, bounds, orders, longest, width)
     else:
-        limit = pool.verified_solutions if rule.is_weighted else pool.solutions
-        finish = order_by_finish(orders, lengths, ends, limit)
-        track = track_votes(pool, finish.orders, most, rule.is_weighted)
-        looks = finish.find_looks(rule.checks(longest, 1))
-        solutions = find_stops(np.where(looks, rule.score(track), -np.inf), values) + 1
-        costs = finish.compute_costs(solutions, price * track.verifications)
-    depth = (np.searchsorted(ends, solutions) + 1) * (1 + track.verifications)
-    right, same = (np.take_along_axis(column, solutions - 1, axis=2) for column in (track.right, track.same))
-    count, verified = solutions.astype(float), (solutions * track.verifications).astype(float)
+        each = price * int(rule.is_weighted)
+        stops = replay_by_finish(pool, rule, values, bounds, orders, longest, width, lengths, each)
+    verified = stops.solutions * int(rule.is_weighted)
+    depth = stops.waves * (1 + int(rule.is_weighted))
     return build_policy_estimate(
-        rule.name, values, orders, right, same, count, verified, depth.astype(float), price, costs
+        rule.name, values, bounds, orders, stops.right, stops.same, stops.solutions, verified, depth, price, stops.costs
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Stops:
+    """The stops of a rule in each order under each setting: five arrays of the shape (P, R, T).
+
+    Args:
+        solutions: finished solutions.
+        waves: waves of solutions.
+        right: probability that the answer is right.
+        same: probability that it is that of the full budget.
+        costs: compute, if lengths are known and what was cancelled is charged; else None.
+    """
+
+    solutions: Floats
+    waves: Floats
+    right: Floats
+    same: Floats
+    costs: Floats | None = None
+
+
+def replay_whole_waves(
+    pool: Pool, rule: StopRule, thresholds: Floats, limits: Ints, orders: Orders, most: int, width: int
+) -> Stops:
+    """Find where a rule stops that waits for every wave, see `estimate_stop_rule`.
+
+    A limit changes nothing before it is reached, so one replay of the full budget serves all limits.
+    """
+    track = track_votes(pool, orders, most, rule.is_weighted)
+    checks, (distinct, places) = rule.checks(most, width), np.unique(thresholds, return_inverse=True)
+    stops = checks[find_stops(rule.score(track)[..., checks - 1], distinct)]
+    return read_stops(track, np.minimum(stops[..., places], limits), list_wave_ends(rule, most, width))
+
+
+def replay_by_finish(
+    pool: Pool,
+    rule: StopRule,
+    thresholds: Floats,
+    limits: Ints,
+    orders: Orders,
+    most: int,
+    width: int,
+    lengths: ArrayLike,
+    verification: Floats,
+) -> Stops:
+    """Find where a rule stops that looks whenever a solution finishes, see `estimate_stop_rule`.
+
+    A limit at the end of a wave changes nothing before it, so one replay of the full budget serves all of these. One
+    within a wave makes that wave smaller, and its solutions finish in another order.
+    """
+    usable = pool.verified_solutions if rule.is_weighted else pool.solutions
+    whole = np.isin(limits, list_wave_ends(rule, most, width))
+    found: dict[str, Floats] = {}
+    for last in np.unique(np.where(whole, most, limits)):
+        chosen = whole if last == most else limits == last
+        finish = order_by_finish(orders, lengths, list_wave_ends(rule, int(last), width), usable, most)
+        track = track_votes(pool, finish.orders, most, rule.is_weighted)
+        looks = finish.find_looks(rule.checks(int(last), 1))
+        stops = find_stops(np.where(looks, rule.score(track), -np.inf), thresholds[chosen]) + 1
+        solutions = np.minimum(stops, limits[chosen])
+        stopped = read_stops(track, solutions, finish.ends)
+        stopped = replace(stopped, costs=finish.compute_costs(solutions, verification))
+        for name, column in vars(stopped).items():
+            found.setdefault(name, np.empty((*column.shape[:2], len(limits))))[..., chosen] = column
+    return Stops(**found)
+
+
+def read_stops(track: VoteTrack, solutions: Ints, ends: Ints) -> Stops:
+    """Return what is seen after (P, R, T) numbers of solutions, with waves that end after (W,) ends."""
+    right, same = (np.take_along_axis(column, solutions - 1, axis=2) for column in (track.right, track.same))
+    waves = np.searchsorted(ends, solutions) + 1
+    return Stops(solutions.astype(float), waves.astype(float), right, same)
+
+
+def read_limits(limits: Sequence[int] | None, count: int, most: int) -> Ints:
+    """Return (T,) the limits of a number of settings; all that of the full budget if not given.
+
+    Raises:
+        DataError: they are not as many whole numbers of at least 1 within the full budget.
+    """
+    if limits is None:
+        return np.full(count, most)
+    bounds = np.asarray(limits)
+    is_whole = bounds.shape == (count,) and np.issubdtype(bounds.dtype, np.integer)
+    if not is_whole or bounds.min() < 1 or bounds.max() > most:
+        raise DataError(
+            f"limits must be {count} whole numbers between 1 and {most}, one of each threshold; got {limits!r}."
+        )
+    return bounds.astype(np.int64)
 
 
 def estimate_fixed_votes(pool: Pool, orders: Orders, solutions: Sequence[int], is_weighted: bool = False) -> Floats:

@@ -1,4 +1,4 @@
-"""Choice of a rule's threshold for an average budget, from what its thresholds reach and cost on other problems."""
+"""Choice of a rule's threshold and limit for an average budget, from what they reach and cost on other problems."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ _TIE = 1e-12  # accuracies that differ by less are equal
 
 @dataclass(frozen=True)
 class ThresholdChoice:
-    """The threshold that was chosen, with its means over the problems it was chosen on; or why there is none.
+    """The setting that was chosen, with its means over the problems it was chosen on; or why there is none.
 
     Args:
         rule: the rule's name.
-        threshold: the threshold; None if none qualifies, and then the next four are None too.
-        position: its position among the estimate's thresholds.
+        threshold: the threshold; None if none qualifies, and then the next five are None too.
+        limit: the most solutions under it.
+        position: its position among the estimate's settings.
         accuracy: mean accuracy.
         same: mean probability that the answer is that of the full budget.
         compute: mean compute of a problem, in solutions' worth.
@@ -29,6 +30,7 @@ class ThresholdChoice:
 
     rule: str
     threshold: float | None
+    limit: int | None = None
     position: int | None = None
     accuracy: float | None = None
     same: float | None = None
@@ -37,16 +39,16 @@ class ThresholdChoice:
 
 
 def choose_threshold_for_budget(estimate: PolicyEstimate, budget: float) -> ThresholdChoice:
-    """Choose the threshold of highest mean accuracy whose mean compute is at most the budget; the cheapest of equals.
+    """Choose the setting of highest mean accuracy whose mean compute is at most the budget; the cheapest of equals.
 
-    Only the estimated thresholds are candidates: between two of them accuracy and compute are not known, and are not
-    interpolated. What is left of the budget is the distance to the next threshold, so a finer grid leaves less; see
-    `StopRule.list_thresholds`. If even the cheapest threshold costs more than the budget, none is chosen, and the
+    Only the estimated settings are candidates: between two of them accuracy and compute are not known, and are not
+    interpolated. What is left of the budget is the distance to the next setting, so a finer grid leaves less; see
+    `StopRule.list_settings`. If even the cheapest setting costs more than the budget, none is chosen, and the
     reason says so. The means are those of the problems given; what the choice reaches and costs is to be told on
     others, where its mean compute may be above the budget by chance. `choose_threshold_for_batch` keeps to a total.
 
     Args:
-        estimate: the rule under several thresholds, on the problems to choose on.
+        estimate: the rule under several settings, on the problems to choose on.
         budget: mean compute of a problem, in solutions' worth, > 0.
 
     Raises:
@@ -77,18 +79,19 @@ def choose_threshold_for_budget(estimate: PolicyEstimate, budget: float) -> Thre
 
 
 def find_most_accurate(estimate: PolicyEstimate, is_allowed: NDArray[np.bool_]) -> int:
-    """Return the position of the most accurate allowed threshold, the cheapest of those that are equally accurate."""
+    """Return the position of the most accurate allowed setting, the cheapest of those that are equally accurate."""
     accuracy = np.where(is_allowed, estimate.accuracy.mean(axis=0), -np.inf)
     best = np.flatnonzero(accuracy >= accuracy.max() - _TIE)
     return int(best[np.argmin(estimate.compute.mean(axis=0)[best])])
 
 
 def describe_choice(estimate: PolicyEstimate, position: int) -> ThresholdChoice:
-    """Return the choice of the threshold at a position, with its means over problems."""
+    """Return the choice of the setting at a position, with its means over problems."""
     accuracy, same, compute = (
         float(column[:, position].mean()) for column in (estimate.accuracy, estimate.same, estimate.compute)
     )
-    return ThresholdChoice(estimate.rule, float(estimate.thresholds[position]), position, accuracy, same, compute)
+    threshold, limit = float(estimate.thresholds[position]), int(estimate.limits[position])
+    return ThresholdChoice(estimate.rule, threshold, limit, position, accuracy, same, compute)
 
 
 def check_budget(budget: float) -> None:

@@ -62,6 +62,7 @@ def estimate_value_rule(
     return build_policy_estimate(
         "value",
         values,
+        np.full(len(values), looks[-1]),
         orders,
         right,
         (lead == walk.lead[..., -1:]).astype(float),

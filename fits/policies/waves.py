@@ -57,14 +57,15 @@ class FinishOrder:
         return np.asarray(whole + cancelled * last)
 
 
-def order_by_finish(orders: Orders, lengths: ArrayLike, ends: Ints, limit: int) -> FinishOrder:
+def order_by_finish(orders: Orders, lengths: ArrayLike, ends: Ints, limit: int, most: int | None = None) -> FinishOrder:
     """Sort the solutions of each wave by length, the shortest first; equally long ones stay in their order.
 
     Args:
         orders: the order in which solutions are begun.
         lengths: (P, N) tokens of each solution of the pool, ≥ 0.
-        ends: (W,) the number of solutions after each wave, rising; the last one is the full budget.
+        ends: (W,) the number of solutions after each wave, rising.
         limit: solutions at this position and behind are passed over, as `track_votes` does.
+        most: n, the full budget; solutions behind the last wave stay in their order. None if the last wave ends it.
 
     Raises:
         DataError: lengths that are negative, not finite, all zero, or not one for each solution.
@@ -82,7 +83,9 @@ def order_by_finish(orders: Orders, lengths: ArrayLike, ends: Ints, limit: int) 
         raise DataError(f"lengths must hold one per solution, shape ({problems}, {count}); got {tokens.shape}.")
     if not (np.isfinite(tokens).all() and (tokens >= 0).all() and tokens.any()):
         raise DataError("lengths must be token counts of 0 or more, at least one of them positive.")
-    usable = orders.solutions[orders.solutions < limit].reshape(problems, draws, limit)[..., : ends[-1]]
+    usable = orders.solutions[orders.solutions < limit].reshape(problems, draws, limit)[
+        ..., : ends[-1] if most is None else most
+    ]
     worth = (tokens / tokens.mean())[np.arange(problems)[:, None, None], usable]
     for start, end in zip([0, *ends], ends, strict=False):
         if end - start > 1:

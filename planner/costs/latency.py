@@ -86,43 +86,74 @@ def compute_option_latency(profile: Profile, option: StrategyOption, batch: int 
     return float(interpolate_amounts(usage["solver"].require_tokens("seconds"), weights[:, None])[0])
 
 
-def limit_latency(
-    profile: Profile, expected: ExpectedAccuracies, limit: float, batch: int | None = None
-) -> LimitedAccuracies:
-    """Leave out the allocations whose expected latency is above a limit, and the strategies whose latency is unknown.
+@dataclass(frozen=True, eq=False)
+class AllocationLatencies:
+    """The expected latencies of the allocations of all strategies.
+
+    Args:
+        seconds: for each table (A,) those of its allocations; infinite where they are unknown.
+        unknown: by the reason why latencies are unknown, the strategies.
+    """
+
+    seconds: list[Floats]
+    unknown: dict[str, list[str]]
+
+    @property
+    def fastest(self) -> float:
+        """The seconds of the fastest allocation."""
+        return min(float(each.min()) for each in self.seconds)
+
+
+def measure_latencies(profile: Profile, expected: ExpectedAccuracies, batch: int | None = None) -> AllocationLatencies:
+    """Measure the expected latency of each allocation.
 
     Args:
         profile: the profile.
         expected: the expected accuracies.
-        limit: seconds until an answer.
         batch: requests at once, as in `compute_table_latency`.
 
     Raises:
-        BudgetError: the latency of a solution is unknown, or above the limit.
+        BudgetError: the latency of a solution is unknown.
     """
-    accuracy: list[Floats] = []
+    seconds: list[Floats] = []
     unknown: dict[str, list[str]] = {}
-    left_out, highest, fastest = 0, 0.0, np.inf
-    for table, values in zip(expected.tables, expected.accuracy, strict=True):
+    for table in expected.tables:
         try:
-            latency = compute_table_latency(profile, table, batch)
+            seconds.append(compute_table_latency(profile, table, batch))
         except UnknownCostError as error:
             if table.strategy == "sc":
                 raise BudgetError(f"The latency of a solution is unknown: {error}.") from None
             unknown.setdefault(str(error), []).append(table.strategy)
-            accuracy.append(np.full_like(values, -np.inf))
-            continue
-        is_fast = latency <= limit * (1 + 1e-12)
-        left_out += int((~is_fast).sum())
-        highest = max(highest, float(table.grid.cost[is_fast].max(initial=0.0)))
-        fastest = min(fastest, float(latency.min()))
-        accuracy.append(np.where(is_fast, values, -np.inf))
-    if fastest > limit:
+            seconds.append(np.full_like(table.grid.cost, np.inf))
+    return AllocationLatencies(seconds, unknown)
+
+
+def limit_latency(expected: ExpectedAccuracies, latencies: AllocationLatencies, limit: float) -> LimitedAccuracies:
+    """Leave out the allocations whose expected latency is above a limit, and the strategies whose latency is unknown.
+
+    Args:
+        expected: the expected accuracies.
+        latencies: the latencies of their allocations.
+        limit: seconds until an answer.
+
+    Raises:
+        BudgetError: no allocation is within the limit.
+    """
+    if latencies.fastest > limit:
         raise BudgetError(
             f"No answer comes within {format_amount(limit, 's', 4)}; the fastest allocation takes "
-            f"{format_amount(fastest, 's', 4)} on average."
+            f"{format_amount(latencies.fastest, 's', 4)} on average."
         )
-    notes = [f"{', '.join(names)} left out, whose latency is unknown: {why}." for why, names in unknown.items()]
+    accuracy: list[Floats] = []
+    left_out, highest = 0, 0.0
+    for table, values, seconds in zip(expected.tables, expected.accuracy, latencies.seconds, strict=True):
+        is_fast = seconds <= limit * (1 + 1e-12)
+        left_out += int((np.isfinite(seconds) & ~is_fast).sum())
+        highest = max(highest, float(table.grid.cost[is_fast].max(initial=0.0)))
+        accuracy.append(np.where(is_fast, values, -np.inf))
+    notes = [
+        f"{', '.join(names)} left out, whose latency is unknown: {why}." for why, names in latencies.unknown.items()
+    ]
     if left_out:
         notes.append(f"Allocations that take more than {format_amount(limit, 's', 4)} on average are left out.")
     return LimitedAccuracies(replace(expected, accuracy=accuracy), highest, notes)

@@ -173,8 +173,8 @@ def describe_flips(costs: PlanCosts, lam: float | None, verifier: str | None) ->
     if costs.ratio_interval is not None and lam is not None:
         low, high = costs.ratio_interval
         changes = " and ".join(f"{strategy} at λ = {end:.3g}" for end, strategy in costs.ratio_changes)
-        more = f"; recommended is {changes}" if changes else ", at whose ends the recommendation is the same strategy"
-        sentences.append(f"λ = {lam:.3g} has the 95 % interval {low:.3g} to {high:.3g} over problems{more}.")
+        more = f"recommended is {changes}" if changes else "at both ends the same strategy is recommended"
+        sentences.append(f"λ = {lam:.3g} (95 % interval over problems {low:.3g} to {high:.3g}); {more}.")
     return sentences
 
 

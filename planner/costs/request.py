@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from isocompute.errors import BudgetError, ConfigError
@@ -87,25 +87,50 @@ def build_request(
     """
     if budget is None and target is None and latency is None:
         raise BudgetError("A plan needs a budget such as 128x, a target such as 0.6, or a latency such as 20 s.")
-    counts = {name: check_whole_number(value, name) for name, value in (("problems", problems), ("batch", batch))}
+    count = check_whole_number(problems, "problems")
     model = choose_cost_model(budget, cost, lam, rho)
-    table = read_price_table(prices)
-    machine = None if device is None else get_device(device)
-    if model == "dollars" and table is None:
-        table = load_litellm_prices()
-    if machine is None and model == "kv":
-        raise ConfigError("The cost model kv needs a device: --device h100 (device= in Python).")
+    settings = complete_settings(read_settings(prices, device, batch), model)
     return PlanRequest(
         budget=budget,
         model=model,
-        settings=CostSettings(table, machine, counts["batch"]),
+        settings=settings,
         lam=lam,
         rho=rho,
-        problems=counts["problems"],
+        problems=count,
         target=None if target is None else read_target(target),
         latency=None if latency is None else read_latency(latency),
         is_asked=cost is not None,
     )
+
+
+def read_settings(prices: object = None, device: str | None = None, batch: int | None = None) -> CostSettings:
+    """Read the settings of cost models.
+
+    Args:
+        prices: a price file, or its content.
+        device: name of a device.
+        batch: number of requests that are decoded together.
+
+    Raises:
+        ConfigError: the device is not known, or the batch is not a whole number.
+        DataError: the prices cannot be read.
+    """
+    count = check_whole_number(batch, "batch")
+    table = read_price_table(prices)
+    return CostSettings(table, None if device is None else get_device(device), count)
+
+
+def complete_settings(settings: CostSettings, model: str | None) -> CostSettings:
+    """Return settings with public prices where a cost model needs prices and none are given.
+
+    Raises:
+        ConfigError: the cost model needs a device, or there are no public prices.
+    """
+    if settings.device is None and model == "kv":
+        raise ConfigError("The cost model kv needs a device: --device h100 (device= in Python).")
+    if settings.prices is None and model == "dollars":
+        return replace(settings, prices=load_litellm_prices())
+    return settings
 
 
 def choose_cost_model(

@@ -1,4 +1,4 @@
-"""Estimation of policies as a part of a profile: a ladder of thresholds of each rule."""
+"""Estimation of policies as a part of a profile: a ladder of settings of each rule."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from isocompute.fits import Pool
 from isocompute.fits.arrays import Floats, Ints
 from isocompute.fits.policies.estimate import PolicyEstimate
 from isocompute.fits.policies.policy import VALUE
+from isocompute.fits.policies.stop_rule import Settings
 from isocompute.planner.costs.models import price_profile_requests
 from isocompute.planner.costs.settings import CostSettings
 from isocompute.planner.estimate.pool_from_run import RunPool
@@ -21,10 +22,11 @@ from isocompute.planner.policies.prices import RequestPrices, build_request_pric
 from isocompute.planner.policies.value_measurement import measure_value_rule
 from isocompute.planner.profile import PolicyPart, Profile, round_accuracies
 
-LADDER_RATIO = 1.25
-"""Ratio of the mean compute of one threshold of a profile to that of the one before."""
+LADDER_RATIO = 1.12
+"""Least ratio of the mean compute of one setting of a profile to that of the one before; its square is the most, if
+there are settings between."""
 VALUE_LADDER_RATIO = 1.5
-"""The same for the value rule."""
+"""Least ratio of the mean compute of one price of the value rule to that of the one before."""
 VALUE_FOLDS = 3
 """Folds of problems from which the value rule of a profile is learnt: few, as a fit has to be quick."""
 VALUE_RATES = (0.0, 1.0, 2.0)
@@ -50,7 +52,7 @@ def add_policies(profile: Profile, run_pool: RunPool) -> Profile:
     costs = price_profile_requests(profile, "tokens", CostSettings())
     prices = build_request_prices(costs, profile.lam, pool.problems)
     ladders = {rule.name: choose_ladder(rule.estimate, pool.keys) for rule in measure_rules(pool, prices, LADDER_DRAWS)}
-    rules = measure_rules(pool, prices, count_draws(pool.problems, PROFILE_ORDERS), thresholds=ladders)
+    rules = measure_rules(pool, prices, count_draws(pool.problems, PROFILE_ORDERS), settings=ladders)
     if profile.independent_problems > 1:
         rules.append(measure_value_ladder(profile, pool, prices, rules[-1].hindsight))
     return profile.model_copy(
@@ -65,33 +67,46 @@ def measure_value_ladder(profile: Profile, pool: Pool, prices: RequestPrices, hi
     rule = measure_value_rule(
         pool, prices, hindsight, draws, clusters=clusters, parts=VALUE_FOLDS, rates=VALUE_RATES, has_one_rate=True
     )
-    ladder = choose_ladder(rule.estimate, pool.keys, VALUE_LADDER_RATIO)
-    places = np.flatnonzero(np.isin(rule.estimate.thresholds, ladder))
-    return replace(rule, estimate=select_thresholds(rule.estimate, places))
+    return replace(rule, estimate=select_settings(rule.estimate, choose_price_ladder(rule.estimate, pool.keys)))
 
 
-def select_thresholds(estimate: PolicyEstimate, places: Ints) -> PolicyEstimate:
-    """Return an estimate under some of its thresholds."""
+def select_settings(estimate: PolicyEstimate, places: Ints) -> PolicyEstimate:
+    """Return an estimate under some of its settings."""
     columns: dict[str, Any] = {
         name: value[..., places] for name, value in vars(estimate).items() if isinstance(value, np.ndarray)
     }
     return replace(estimate, **columns)
 
 
-def choose_ladder(estimate: PolicyEstimate, keys: NDArray[np.uint64], ratio: float = LADDER_RATIO) -> list[float]:
-    """Choose thresholds whose mean compute grows by a ratio or more from one to the next, the last included.
+def choose_ladder(estimate: PolicyEstimate, keys: NDArray[np.uint64], ratio: float = LADDER_RATIO) -> Settings:
+    """Choose settings whose mean compute grows in steps, the most accurate one of each step, the last one included.
+
+    From the full budget down, each is the most accurate, and of equals the cheapest, of those whose compute is less by
+    the ratio to its square; or the next cheaper one if there is none.
 
     Args:
-        estimate: a rule under all of its thresholds.
+        estimate: a rule under all of its settings.
         keys: (P,) keys of the problems.
         ratio: the ratio, > 1.
     """
+    compute, accuracy = (average_problems(each, keys) for each in (estimate.compute, estimate.accuracy))
+    chosen = [len(compute) - 1]
+    while (cheaper := np.flatnonzero(compute * ratio <= compute[chosen[-1]] * (1 + 1e-9))).size:
+        least = min(compute[chosen[-1]] / ratio**2, compute[cheaper].max())
+        step = cheaper[compute[cheaper] >= least * (1 - 1e-9)]
+        chosen.append(int(step[np.lexsort((compute[step], -accuracy[step]))[0]]))
+    places = np.array(chosen[::-1])
+    return estimate.thresholds[places], estimate.limits[places]
+
+
+def choose_price_ladder(estimate: PolicyEstimate, keys: NDArray[np.uint64], ratio: float = VALUE_LADDER_RATIO) -> Ints:
+    """Return the positions of prices whose mean compute grows by a ratio or more, the last one included."""
     compute = average_problems(estimate.compute, keys)
     chosen = [len(compute) - 1]
     for at in range(len(compute) - 2, -1, -1):
         if compute[at] * ratio <= compute[chosen[-1]] * (1 + 1e-9):
             chosen.append(at)
-    return [float(estimate.thresholds[at]) for at in reversed(chosen)]
+    return np.array(chosen[::-1])
 
 
 def average_problems(values: Floats, keys: NDArray[np.uint64]) -> Floats:
@@ -107,6 +122,7 @@ def describe_part(rule: MeasuredRule, prices: RequestPrices, keys: NDArray[np.ui
     return PolicyPart(
         parameter=rule.parameter,
         thresholds=estimate.thresholds.tolist(),
+        limits=estimate.limits.tolist(),
         most_solutions=rule.solutions,
         most_verifications=each,
         error=round(float(errors.max()), 6),

@@ -41,7 +41,9 @@ def read_grid_profile(path: str, entry: str | None, name: str | None) -> Profile
     if PROFILE_KEYS & set(content):
         raise DataError(f"{path} is a profile already; plan with it: plan --budget 128x --profile {path}.")
     if entry is None and len(entries) > 1:
-        raise DataError(f"{path} holds several grids; choose one with --entry: {', '.join(entries)}.")
+        raise DataError(
+            f"{path} holds several grids; choose one with --entry (entry= in Python): {', '.join(entries)}."
+        )
     entry = entry or next(iter(entries))
     if entry not in entries:
         raise DataError(f"{path} has no entry '{entry}'; it has: {', '.join(entries)}.")

@@ -37,6 +37,7 @@ POOL_COLUMNS = {
     VERIFICATIONS_TABLE: [
         *VERIFICATIONS_TABLE.key_names,
         "verdict",
+        "p_yes",
         *VERIFICATIONS_TABLE.tokens,
         "finish_reason",
         "status",

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 
 from isocompute.fits import AllocationOptions, Pool
 from isocompute.fits.arrays import Ints
 from isocompute.planner.estimate.profile_from_run import list_allocations
+from isocompute.planner.evaluation.measured_tables import MeasuredTables
 from isocompute.planner.evaluation.pilots import PilotShape, draw_pilot, get_full_shape
-from isocompute.planner.evaluation.rules import Allocation, WeighedAllocation, list_fixed_rules, weigh_allocation
 from isocompute.planner.strategies.options import build_pool_options
 from isocompute.planner.strategies.registry import STRATEGIES
 
-EVALUATION_BUDGETS = tuple(2.0**power for power in range(3, 10))
-"""8x to 512x."""
 EVALUATION_SEED = 2025
 """The seed of the pilots, and of Monte Carlo draws."""
 POOL_DRAWS = 64
@@ -26,45 +23,19 @@ PILOT_DRAWS = 8
 """The same over a pilot: fewer than a fit takes, so that the advice is a little worse than that of a fit."""
 
 
-@dataclass(frozen=True, eq=False)
-class MeasuredPool:
-    """A pool with the options of each strategy over it.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class MeasuredPool(MeasuredTables):
+    """A pool with the options of each strategy over it, see `MeasuredTables`.
 
     Args:
         pool: the samples of P problems.
-        tables: options of each strategy over the P problems, ``sc`` among them.
-        lam: λ; None without verifications, or if it is unknown.
         rho: ρ; None without scores, or if it is unknown.
         has_answers: whether answers are known.
-        strata: (P,) level of each problem, which the planner's expectations use; None if it is unknown.
-        clusters: (P,) cluster of each problem, likewise; a cluster is never in a pilot and scored, too.
     """
 
     pool: Pool
-    tables: tuple[AllocationOptions, ...]
-    lam: float | None = None
     rho: float | None = None
     has_answers: bool = True
-    strata: Ints | None = None
-    clusters: Ints | None = None
-
-    @cached_property
-    def budgets(self) -> tuple[float, ...]:
-        """Those of `EVALUATION_BUDGETS` that some allocation spends; powers of two below 8x where none does."""
-        most = max(table.highest_cost for table in self.tables)
-        kept = tuple(budget for budget in EVALUATION_BUDGETS if budget <= most)
-        return kept or tuple(2.0**power for power in range(int(np.log2(most)) + 1))
-
-    @cached_property
-    def fixed_rules(self) -> dict[str, list[WeighedAllocation]]:
-        """The allocation at each budget of each rule without a pilot, see `list_fixed_rules`."""
-        rules = list_fixed_rules(self.tables, self.lam)
-        return {name: [self.weigh(rule(budget)) for budget in self.budgets] for name, rule in rules.items()}
-
-    def weigh(self, allocation: Allocation) -> WeighedAllocation:
-        """Return an allocation as weights of the knots of its strategy."""
-        table = next(table for table in self.tables if table.strategy == allocation.strategy)
-        return weigh_allocation(table, allocation)
 
     def compute_cost_share(self, shape: PilotShape) -> float:
         """Return the cost of a pilot's solutions and verifications as a share of the whole pool's."""
@@ -96,7 +67,8 @@ class MeasuredPool:
 
 def measure_pool(pool: Pool, lam: float | None) -> MeasuredPool:
     """Measure every strategy that can be estimated from the answers and verdicts of a pool."""
-    return MeasuredPool(pool, tuple(estimate_pool_options(pool, list(STRATEGIES), lam, None, POOL_DRAWS)), lam)
+    tables = tuple(estimate_pool_options(pool, list(STRATEGIES), lam, None, POOL_DRAWS))
+    return MeasuredPool(tables, lam, pool=pool)
 
 
 def estimate_pool_options(

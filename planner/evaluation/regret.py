@@ -15,10 +15,12 @@ import numpy as np
 from isocompute.errors import DataError
 from isocompute.fits.arrays import Floats, Ints
 from isocompute.fits.choice.options import AllocationOptions
-from isocompute.fits.choice.posterior import compute_posterior
+from isocompute.fits.choice.posterior import update_prior
+from isocompute.fits.choice.prepared_prior import PreparedPrior, prepare_prior
 from isocompute.fits.choice.recommendation import choose_recommendations
 from isocompute.fits.choice.selectors import find_uninformed_tables
 from isocompute.planner.evaluation.measured_pool import EVALUATION_SEED, MeasuredPool
+from isocompute.planner.evaluation.measured_tables import MeasuredTables
 from isocompute.planner.evaluation.pilots import PilotShape, check_shape
 from isocompute.planner.evaluation.rules import REFERENCE_RULES, Allocation, WeighedAllocation
 from isocompute.planner.prior import read_accuracy_prior
@@ -153,7 +155,7 @@ def evaluate_split(measured: MeasuredPool, shape: PilotShape, split: int, seed: 
     return measure_regret(measured, others, {ADVICE: list(map(measured.weigh, advised)), **measured.fixed_rules})
 
 
-def split_problems(measured: MeasuredPool, count: int, rng: np.random.Generator) -> tuple[Ints, Ints]:
+def split_problems(measured: MeasuredTables, count: int, rng: np.random.Generator) -> tuple[Ints, Ints]:
     """Draw the problems of a pilot, and return them and those that score its advice.
 
     Clusters are drawn whole until the pilot has enough problems; what is left of the last one scores nothing.
@@ -161,7 +163,7 @@ def split_problems(measured: MeasuredPool, count: int, rng: np.random.Generator)
     Raises:
         DataError: the pilot has problems of every cluster, or of fewer than two.
     """
-    clusters = np.arange(measured.pool.problems) if measured.clusters is None else measured.clusters
+    clusters = np.arange(measured.problems) if measured.clusters is None else measured.clusters
     problems = np.sort(np.argsort(rng.permutation(clusters.max() + 1)[clusters], kind="stable")[:count])
     others = np.flatnonzero(~np.isin(clusters, clusters[problems]))
     if not len(others) or len(np.unique(clusters[problems])) < 2:
@@ -183,12 +185,12 @@ def split_problems(measured: MeasuredPool, count: int, rng: np.random.Generator)
 
 
 def measure_regret(
-    measured: MeasuredPool, problems: Ints, chosen: Mapping[str, Sequence[WeighedAllocation]]
+    measured: MeasuredTables, problems: Ints, chosen: Mapping[str, Sequence[WeighedAllocation]]
 ) -> SplitRegret:
     """Return how far rules are below the best allocation in hindsight, on some problems.
 
     Args:
-        measured: the pool.
+        measured: the options of each strategy.
         problems: (n,) the indices of the problems.
         chosen: rule → its allocation at each budget.
     """
@@ -205,6 +207,7 @@ def choose_advised_allocations(
     budgets: Sequence[float],
     strata: Ints | None = None,
     clusters: Ints | None = None,
+    prepared: PreparedPrior | None = None,
 ) -> list[Allocation]:
     """Return what the planner advises within each budget, from the tables of a pilot.
 
@@ -213,11 +216,13 @@ def choose_advised_allocations(
         budgets: in x.
         strata: (n,) level of each problem; None if it is unknown.
         clusters: (n,) cluster of each problem; None if each is its own.
+        prepared: the planner's prior at the knots of the tables; it is prepared if not given.
 
     Raises:
         DataError: a budget pays for nothing.
     """
-    expected = compute_posterior(tables, read_accuracy_prior(), strata, clusters).compute_expected_accuracies()
+    prior = prepare_prior(tables, read_accuracy_prior()) if prepared is None else prepared
+    expected = update_prior(prior, tables, strata, clusters).compute_expected_accuracies()
     recommended = choose_recommendations(tables, expected, budgets, uninformed=find_uninformed_tables(tables, clusters))
     advised = []
     for budget, found in zip(budgets, recommended, strict=True):

@@ -123,7 +123,8 @@ def measure_run(run: Run, pool: RunPool, lam: float | str | None = None, rho: fl
         sentence = f"The run {place} has one allocation of known cost, so that there is no advice to evaluate."
         raise DataError(" ".join([sentence, *describe_unknown_costs(profile)]))
     groups = (None if labels is None else np.array(labels) for labels in (profile.strata, profile.clusters))
-    measured = MeasuredPool(pool.pool, tables, profile.lam, get_rho(profile), pool.has_answers, *groups)
+    rho = get_rho(profile)
+    measured = MeasuredPool(tables, profile.lam, *groups, pool=pool.pool, rho=rho, has_answers=pool.has_answers)
     return MeasuredRun(run.path, measured, describe_unknown_costs(profile))
 
 

@@ -76,21 +76,40 @@ def compare_candidates(
     return [
         ModelOption(
             candidate=each,
-            interval=_move_interval(
-                compute_mean_interval(each.values, strata, clusters), each.accuracy - each.values.mean(), (0, 1)
-            ),
+            interval=enclose_candidate(each, strata, clusters),
             gap=None if each is best else best.accuracy - each.accuracy,
-            gap_interval=None if each is best else _enclose_gap(best, each, strata, clusters),
+            gap_interval=None if each is best else enclose_gap(best, each, strata, clusters),
             probability_best=probability,
         )
         for each, probability in zip(ordered, probabilities, strict=True)
     ]
 
 
-def _enclose_gap(
+def enclose_candidate(
+    candidate: Candidate, strata: ArrayLike | None, clusters: ArrayLike | None
+) -> tuple[float, float]:
+    """Return the 95 % interval of a candidate's accuracy over problems, moved to the expected one.
+
+    Args:
+        candidate: the allocation.
+        strata: (P,) level of each problem; None if it is unknown.
+        clusters: (P,) cluster of each problem; None if each is its own.
+    """
+    interval = compute_mean_interval(candidate.values, strata, clusters)
+    return _move_interval(interval, candidate.accuracy - float(candidate.values.mean()), (0, 1))
+
+
+def enclose_gap(
     best: Candidate, other: Candidate, strata: ArrayLike | None, clusters: ArrayLike | None
 ) -> tuple[float, float]:
-    """Return the paired 95 % interval of one accuracy minus another, moved to the expected difference."""
+    """Return the paired 95 % interval of one accuracy minus another, moved to the expected difference.
+
+    Args:
+        best: the candidate whose accuracy comes first.
+        other: the candidate whose accuracy is subtracted.
+        strata: (P,) level of each problem; None if it is unknown.
+        clusters: (P,) cluster of each problem; None if each is its own.
+    """
     difference = best.values - other.values
     shift = best.accuracy - other.accuracy - float(difference.mean())
     return _move_interval(compute_difference_interval(difference, strata, clusters), shift, (-1, 1))

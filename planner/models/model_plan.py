@@ -13,7 +13,7 @@ from isocompute.planner.costs.request import PlanRequest
 from isocompute.planner.costs.seconds import describe_load
 from isocompute.planner.ignored_setting import MeasuredTokens, describe_ignored_setting
 from isocompute.planner.models.candidates import Candidate, PricedModel, price_model
-from isocompute.planner.models.cascade import build_cascades, choose_cascade
+from isocompute.planner.models.cascade import CascadeOptions, build_cascades, choose_cascade
 from isocompute.planner.models.choice import ModelOption, compare_candidates
 from isocompute.planner.models.equal_accuracy import EqualAccuracy, compare_at_equal_accuracy
 from isocompute.planner.models.shared_problems import name_models, select_shared_problems
@@ -73,7 +73,7 @@ def make_model_plan(profiles: Sequence[Profile], request: PlanRequest) -> ModelP
         raise ConfigError(f"Models are compared from two or more profiles; got {len(profiles)}.")
     budget = request.budget
     if budget is None or request.target is not None or request.latency is not None:
-        raise BudgetError("Several profiles are compared within a budget; --target and --latency are for one profile.")
+        raise BudgetError("Several profiles are compared within a budget; a target or a latency is for one profile.")
     if request.lam is not None or request.rho is not None:
         raise ConfigError("λ and ρ (--lambda, --rho) are those of one profile; the cost model gives those of several.")
     names, shared = name_models(profiles), select_shared_problems(profiles)
@@ -94,8 +94,9 @@ def make_model_plan(profiles: Sequence[Profile], request: PlanRequest) -> ModelP
         batch = request.settings.batch
         notes += [f"{name}: {describe_load(each, batch)}" for name, each in zip(names, shared, strict=True)]
     else:  # the stages of a cascade follow each other, and are not planned by latency
-        cascades, missing = _list_cascades(models, amount, clusters)
-        candidates += cascades
+        cascades, missing = list_cascades(models)
+        best = (choose_cascade(each, amount, clusters) for each in cascades)
+        candidates += [each for each in best if each is not None]
         notes += missing
     return ModelPlan(
         models=tuple(names),
@@ -126,7 +127,8 @@ def choose_shared_cost_model(profiles: Sequence[Profile], request: PlanRequest) 
     model = request.model or request.name_model(profiles[0])
     if model in COUNTED_MODELS and not is_one_model:
         raise ConfigError(
-            "Tokens of different models do not cost the same; compare them by --cost flops, kv, dollars or seconds."
+            "Tokens of different models do not cost the same; compare them by --cost (cost= in Python) flops, "
+            "kv, dollars or seconds."
         )
     return model
 
@@ -149,11 +151,9 @@ def _convert_budget(models: Sequence[PricedModel], request: PlanRequest) -> floa
     return amount / request.problems if request.problems is not None and budget.unit in JOB_UNITS else amount
 
 
-def _list_cascades(
-    models: Sequence[PricedModel], budget: float, clusters: list[int] | None
-) -> tuple[list[Candidate], list[str]]:
-    """Return the best cascade of each pair of a cheaper and a dearer model, and why one is missing."""
-    found: list[Candidate] = []
+def list_cascades(models: Sequence[PricedModel]) -> tuple[list[CascadeOptions], list[str]]:
+    """Return the cascades of each pair of a cheaper and a dearer model, and a sentence on each that is missing."""
+    found: list[CascadeOptions] = []
     notes: list[str] = []
     for small, large in permutations(models, 2):
         if small.tables[0].lowest_cost >= large.tables[0].lowest_cost:
@@ -164,9 +164,8 @@ def _list_cascades(
                 f"No cascade from {small.name} to {large.name}: its profile does not say how often votes are settled; "
                 "fit the run again."
             )
-            continue
-        best = choose_cascade(options, budget, clusters)
-        found += [] if best is None else [best]
+        else:
+            found.append(options)
     return found, notes
 
 

@@ -11,7 +11,7 @@ from isocompute.planner.budget import format_compute
 from isocompute.planner.estimate.costs import collect_run_sizes, get_run_models
 from isocompute.planner.estimate.pool_from_run import read_pool
 from isocompute.planner.estimate.records import describe_problems
-from isocompute.planner.evaluation.measured_pool import EVALUATION_BUDGETS
+from isocompute.planner.evaluation.measured_tables import EVALUATION_BUDGETS
 from isocompute.planner.pilot.candidates import FEWEST_PILOT_PROBLEMS
 from isocompute.planner.pilot.costs import PilotCosts, compute_pilot_costs
 from isocompute.planner.pilot.shapes import (

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from isocompute.errors import BudgetError, DataError
 from isocompute.planner.budget import format_compute
-from isocompute.planner.evaluation.measured_pool import EVALUATION_BUDGETS
+from isocompute.planner.evaluation.measured_tables import EVALUATION_BUDGETS
 from isocompute.planner.evaluation.pilots import PilotShape
 from isocompute.planner.pilot.candidates import (
     FEWEST_PILOT_PROBLEMS,

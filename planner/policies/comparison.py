@@ -323,7 +323,7 @@ def describe_goal_limits(goal: PolicyGoal, chosen: Sequence[HeldOutRule], proble
         assert goal.budget is not None
         dear = [held.rule.name for held in chosen if held.rule.estimate.compute.mean(axis=0).min() > goal.budget]
         if dear:
-            notes.append(f"Even the cheapest threshold of {', '.join(dear)} costs more than the budget.")
+            notes.append(f"Even the cheapest setting of {', '.join(dear)} costs more than the budget.")
     return notes
 
 

@@ -1,4 +1,4 @@
-"""Rules under thresholds that were chosen on other problems than those they are scored on."""
+"""Rules under settings that were chosen on other problems than those they are scored on."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ import numpy as np
 from isocompute.fits import Folds
 from isocompute.fits.arrays import Floats, Ints
 from isocompute.fits.policies.certificate import certify_threshold
-from isocompute.fits.policies.estimate import PolicyEstimate
+from isocompute.fits.policies.estimate import SETTING_COLUMNS, PolicyEstimate
 from isocompute.fits.policies.threshold_choice import choose_threshold_for_budget
 from isocompute.planner.policies.measured_rules import MeasuredRule
 
 Choose = Callable[[PolicyEstimate, Ints | None], int | None]
-"""A function of an estimate on some problems, and their clusters; returns the position of a threshold, or None."""
+"""A function of an estimate on some problems, and their clusters; returns the position of a setting, or None."""
 
 
 @dataclass(frozen=True, eq=False)
 class HeldOutRule:
-    """A rule, with the thresholds under which each problem is scored: one for each split into folds.
+    """A rule, with the settings under which each problem is scored: one for each split into folds.
 
     Args:
         rule: the rule.
-        positions: (P, splits) position of the threshold, chosen on problems of other folds.
+        positions: (P, splits) position of the setting, chosen on problems of other folds.
         position: the position chosen on all problems, which is the one to use on new ones.
-        is_full: whether no threshold qualified on all problems, so that the full budget stands in.
+        is_full: whether no setting qualified on all problems, so that the full budget stands in.
     """
 
     rule: MeasuredRule
@@ -39,8 +39,13 @@ class HeldOutRule:
         """The threshold to use on new problems."""
         return float(self.rule.estimate.thresholds[self.position])
 
+    @property
+    def limit(self) -> int:
+        """The most solutions that go with it."""
+        return int(self.rule.estimate.limits[self.position])
+
     def average(self, column: Floats) -> Floats:
-        """Return (P,) the mean over splits of a (P, T) column of the estimate at each problem's thresholds."""
+        """Return (P,) the mean over splits of a (P, T) column of the estimate at each problem's settings."""
         return np.asarray(np.take_along_axis(column, self.positions, axis=1).mean(axis=1))
 
     def compute_cost_quantile(self, share: float) -> float:
@@ -70,7 +75,7 @@ class RuleFolds:
     clusters: Ints | None
 
     def choose(self, choose: Choose) -> HeldOutRule:
-        """Choose a threshold on the problems outside of each fold, and on all problems.
+        """Choose a setting on the problems outside of each fold, and on all problems.
 
         Where nothing qualifies, the full budget stands in: the rule never stops.
         """
@@ -91,7 +96,7 @@ def split_rule(rule: MeasuredRule, folds: Folds, clusters: Ints | None = None) -
 
 
 def choose_for_budget(budget: float) -> Choose:
-    """Return the choice of the most accurate threshold within a mean compute, the cheapest one if none is within it."""
+    """Return the choice of the most accurate setting within a mean compute, the cheapest one if none is within it."""
 
     def choose(estimate: PolicyEstimate, clusters: Ints | None) -> int | None:
         found = choose_threshold_for_budget(estimate, budget).position
@@ -114,6 +119,6 @@ def select_estimate(estimate: PolicyEstimate, problems: np.ndarray) -> PolicyEst
     columns = {
         name: value[problems]
         for name, value in vars(estimate).items()
-        if isinstance(value, np.ndarray) and name not in ("thresholds", "costs")
+        if isinstance(value, np.ndarray) and name not in (*SETTING_COLUMNS, "costs")
     }
     return replace(estimate, **columns)

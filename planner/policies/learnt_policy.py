@@ -19,7 +19,7 @@ def find_best_row(comparison: PolicyComparison) -> PolicyRow:
 
 
 def build_policy_file(comparison: PolicyComparison, rule: str | None = None) -> PolicyFile:
-    """Return the policy file of a rule, with the threshold chosen on all problems and its held-out measurements.
+    """Return the policy file of a rule, with the setting chosen on all problems and its held-out measurements.
 
     Args:
         comparison: the comparison.
@@ -44,7 +44,8 @@ def build_policy_file(comparison: PolicyComparison, rule: str | None = None) -> 
         rule=row.rule,
         parameter=row.parameter,
         threshold=row.threshold,
-        solutions=row.most_solutions,
+        solutions=row.limit,
+        full_solutions=row.most_solutions,
         verifications=row.most_verifications,
         lam=comparison.lam if row.most_verifications else None,
         cost_model=comparison.cost_model,

@@ -41,7 +41,8 @@ class LevelPolicy:
     Args:
         rule: name of the rule.
         budget: the mean budget over all problems, in x.
-        threshold: the threshold chosen on all problems; each problem is scored under thresholds chosen on others.
+        threshold: the threshold chosen on all problems; each problem is scored under settings chosen on others.
+        limit: the most solutions that were chosen with it.
         whole: what it reaches and spends on all problems.
         levels: likewise on those of each level.
     """
@@ -49,6 +50,7 @@ class LevelPolicy:
     rule: str
     budget: float
     threshold: float
+    limit: int
     whole: LevelSpending
     levels: list[LevelSpending]
 
@@ -79,7 +81,7 @@ def describe_level_policy(rule: ScoredRule, budget: float, levels: Ints, weights
     shares = {int(level): (levels == level).mean(axis=0) for level in np.unique(levels)}
     parts = [measure_level(rule, level, share, weights) for level, share in shares.items()]
     whole = measure_level(rule, None, np.ones(levels.shape[1]), weights)
-    return LevelPolicy(rule.name, float(budget), rule.threshold, whole, parts)
+    return LevelPolicy(rule.name, float(budget), rule.threshold, rule.limit, whole, parts)
 
 
 def measure_level(rule: ScoredRule, level: int | None, shares: Floats, weights: Floats) -> LevelSpending:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,12 +10,12 @@ import numpy as np
 
 from isocompute.fits import Pool
 from isocompute.fits.arrays import Floats, Ints
-from isocompute.fits.policies.estimate import PolicyEstimate, price_by_problem
+from isocompute.fits.policies.estimate import SETTING_COLUMNS, PolicyEstimate, price_by_problem
 from isocompute.fits.policies.hindsight import compute_hindsight
 from isocompute.fits.policies.orders import ROTATIONS, Orders, draw_orders
 from isocompute.fits.policies.registry import STOP_RULES
 from isocompute.fits.policies.replay import estimate_stop_rule
-from isocompute.fits.policies.stop_rule import StopRule
+from isocompute.fits.policies.stop_rule import Settings, StopRule
 from isocompute.planner.policies.prices import RequestPrices
 
 POLICY_SEED = 20250606
@@ -26,13 +26,13 @@ MOST_CELLS = 4_000_000
 
 @dataclass(frozen=True, eq=False)
 class MeasuredRule:
-    """A rule on P problems, under each of T thresholds of which the last never stops.
+    """A rule on P problems, under each of T settings of which the last never stops before the full budget.
 
     Args:
         name: the rule's name.
         parameter: the meaning of its threshold, in words.
         estimate: what it reaches and costs; compute is priced problem by problem.
-        solutions: most solutions of a problem.
+        solutions: solutions of the full budget, the most that any setting samples.
         verifications: most verifications of a solution; 0 if it does not verify.
         full_compute: (P,) compute of the full budget.
         hindsight: (P,) compute of one who knows when to stop with the full budget's answer, see `compute_hindsight`.
@@ -60,10 +60,10 @@ def measure_rules(
     draws: int,
     width: int = 1,
     report: Callable[[float], None] = lambda share: None,
-    thresholds: Mapping[str, Sequence[float]] | None = None,
+    settings: Mapping[str, Settings] | None = None,
     lengths: Floats | None = None,
 ) -> list[MeasuredRule]:
-    """Measure every rule that a pool supports under all of its thresholds, on the same random orders.
+    """Measure every rule that a pool supports under all of its settings, on the same random orders.
 
     Rules that verify need verdicts and λ.
 
@@ -73,7 +73,7 @@ def measure_rules(
         draws: random orders of each problem, a multiple of `ROTATIONS`.
         width: solutions sampled side by side.
         report: function that is called with the share of the work that is done.
-        thresholds: by rule; all that the rule lists if not given.
+        settings: thresholds and limits by rule; all that the rule lists if not given.
         lengths: (P, N) cost of each solution, in x; None if all of a problem cost the same. With them, solutions that
             are cancelled when a rule stops are charged as far as they were generated; without, a wave is charged whole.
     """
@@ -92,7 +92,7 @@ def measure_rules(
             known_stop = compute_hindsight(chunk, orders, limit, weighted, prices.lam)
             each.append(price_by_problem(known_stop, own_prices.solution, own_prices.verification))
         for j, rule in enumerate(rules):
-            own = rule.list_thresholds(most[rule.name]).tolist() if thresholds is None else thresholds[rule.name]
+            own = rule.list_settings(most[rule.name]) if settings is None else settings[rule.name]
             parts[rule.name].append(
                 estimate_priced_rule(rule, chunk, own, orders, most[rule.name], width, own_prices, own_lengths)
             )
@@ -109,7 +109,7 @@ def measure_rules(
 def estimate_priced_rule(
     rule: StopRule,
     pool: Pool,
-    thresholds: Sequence[float],
+    settings: Settings,
     orders: Orders,
     most: int,
     width: int,
@@ -117,13 +117,14 @@ def estimate_priced_rule(
     lengths: Floats | None,
 ) -> PolicyEstimate:
     """Return the estimate of a rule that stops by votes, priced problem by problem, see `measure_rules`."""
+    thresholds, limits = (column.tolist() for column in settings)
     if lengths is None:
-        found = estimate_stop_rule(pool, rule, thresholds, orders, most, width, prices.lam)
+        found = estimate_stop_rule(pool, rule, thresholds, orders, most, width, prices.lam, limits=limits)
         return price_by_problem(found, prices.solution, prices.verification)
     # `estimate_stop_rule` counts in mean solutions of these problems; x is the mean over all.
     unit = float(lengths.mean())
     lam = None if prices.verification is None else prices.verification / unit
-    found = estimate_stop_rule(pool, rule, thresholds, orders, most, width, lam, lengths)
+    found = estimate_stop_rule(pool, rule, thresholds, orders, most, width, lam, lengths, limits)
     costs = (found.costs * unit).astype(np.float32)
     return replace(found, compute=unit * found.compute, compute_error=unit * found.compute_error, costs=costs)
 
@@ -139,7 +140,7 @@ def join_estimates(parts: list[PolicyEstimate]) -> PolicyEstimate:
     columns = {
         name: np.concatenate([getattr(part, name) for part in parts])
         for name, value in vars(parts[0]).items()
-        if isinstance(value, np.ndarray) and name != "thresholds"
+        if isinstance(value, np.ndarray) and name not in SETTING_COLUMNS
     }
     return replace(parts[0], **columns)
 

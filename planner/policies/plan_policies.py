@@ -21,32 +21,34 @@ from isocompute.planner.profile import Profile
 
 @dataclass(frozen=True)
 class PolicyOption:
-    """A rule at the threshold that a plan's budget pays for on average.
+    """A rule at the threshold and limit that a plan's budget pays for on average.
 
     Args:
         rule: name of the rule.
         parameter: meaning of its threshold, in words.
-        threshold: the threshold, chosen on all problems: the cheapest within the equivalence margin of the most
-            accurate one whose mean compute is within the budget.
+        threshold: the threshold. With the limit it was chosen on all problems: the cheapest setting within the
+            equivalence margin of the most accurate one whose mean compute is within the budget.
+        limit: the most solutions.
         most_solutions: solutions of the full budget.
         most_verifications: verifications of each of them.
-        compute: mean compute, in x, each problem under a threshold chosen on others.
+        compute: mean compute, in x, each problem under a setting chosen on others.
         compute_interval: its 95 % interval over problems.
-        percentile_95: 95th percentile of compute over problems and orders, the mean over the chosen thresholds; that by
+        percentile_95: 95th percentile of compute over problems and orders, the mean over the chosen settings; that by
             completion tokens, scaled with the mean, under other cost models.
         accuracy: that of the recommendation to expect on new problems, less `gap`.
-        measured_accuracy: the accuracy on the measured problems, each under a threshold chosen on others.
+        measured_accuracy: the accuracy on the measured problems, each under a setting chosen on others.
         gap: accuracy of the recommendation minus that of the policy, on the measured problems. The recommendation was
             chosen on them and the policy was not, so that chance favours the recommendation.
         gap_interval: its 95 % interval, paired; the error of the policy's mean compute counts in it.
         saving: compute of the recommendation over that of the policy.
-        solutions, verifications: mean numbers of both at the threshold, over all solutions.
+        solutions, verifications: mean numbers of both at the setting, over all solutions.
         answer_model: what the rule has learnt on all problems, as in a policy file; None if it learns nothing.
     """
 
     rule: str
     parameter: str
     threshold: float
+    limit: int
     most_solutions: int
     most_verifications: int
     compute: float
@@ -93,19 +95,20 @@ def list_plan_policies(
             continue
         part, compute, accuracy, spent = rule.part, rule.compute, scored.accuracy, scored.compute
         mean = float(spent.mean())
-        # What a dearer policy would have to give up is what it gains along its thresholds, problem by problem.
+        # What a dearer policy would have to give up is what it gains along its settings, problem by problem.
         order = np.argsort(compute.mean(axis=0), kind="stable")
         slope = measure_frontier_slope(compute.mean(axis=0)[order], part.array.mean(axis=0)[order], mean)
         gaps = np.clip(measured - accuracy + slope * (spent / mean - 1), -1, 1)
         low, high = compute_difference_interval(gaps, strata, clusters)
         bottom, top = compute_t_interval(compute_cluster_values(spent, clusters))
         gap = float((measured - accuracy).mean())
-        at = part.thresholds.index(scored.threshold)
+        at = scored.position
         options.append(
             PolicyOption(
                 rule=rule.name,
                 parameter=part.parameter,
                 threshold=scored.threshold,
+                limit=scored.limit,
                 most_solutions=part.most_solutions,
                 most_verifications=part.most_verifications,
                 compute=mean,

@@ -1,4 +1,4 @@
-"""The policy file: a rule with its threshold, the problems it was learnt on, and its measured savings."""
+"""The policy file: a rule with its threshold and limit, the problems it was learnt on, and its measured savings."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class Guarantee(PolicyBlock):
 
 
 class PolicyFile(PolicyBlock):
-    """A rule with its threshold, as `isocompute policies -o` writes it, for other gateways to load."""
+    """A rule with its threshold and limit, as `isocompute policies -o` writes it, for other gateways to load."""
 
     format: Literal[1] = 1
     """Version of this format."""
@@ -97,7 +97,9 @@ class PolicyFile(PolicyBlock):
     threshold: FiniteNumber
     """The rule stops when its score reaches the threshold."""
     solutions: Annotated[int, Field(ge=1, le=10**6)]
-    """Most solutions of a problem: the full budget."""
+    """Most solutions of a problem: the limit that was chosen with the threshold."""
+    full_solutions: Annotated[int, Field(ge=1, le=10**6)] | None = None
+    """Solutions of the full budget, whose answer a promise is about; null if it is `solutions`."""
     verifications: Annotated[int, Field(ge=0, le=10**6)] = 0
     """Most verifications of a solution; 0 if the rule does not verify."""
     lam: PositiveNumber | None = Field(default=None, alias="lambda")
@@ -180,10 +182,16 @@ def read_policy_file(path: str) -> PolicyFile:
         raise DataError(f"The policy file '{path}' cannot be read: {error.strerror or error}.") from None
     except NotJSONError:
         raise DataError(f"{path} is not a policy file: it is not JSON.") from None
-    if not isinstance(content, dict) or "rule" not in content:
-        raise DataError(f"{path} is not a policy file: write one with isocompute policies RUN -o policy.json.")
-    if content.get("format") != 1 or isinstance(content["format"], bool):
-        raise DataError(f"{path} is a policy file of format {content.get('format')!r:.60}; this version reads 1.")
+    missing = (
+        ["rule", "format"] if not isinstance(content, dict) else [k for k in ("rule", "format") if k not in content]
+    )
+    if missing:
+        raise DataError(
+            f"{path} is not a policy file: the key '{missing[0]}' is missing; write one with isocompute policies RUN "
+            "-o policy.json."
+        )
+    if content["format"] != 1 or isinstance(content["format"], bool):
+        raise DataError(f"{path} is a policy file of format {content['format']!r:.60}; this version reads 1.")
     if not _is_finite(content):
         raise DataError(f"{path} is not a policy file: its numbers must be finite.")
     try:

@@ -39,12 +39,15 @@ class PolicyGoal:
 
 @dataclass(frozen=True)
 class PolicyRow:
-    """A rule of a comparison: means over problems, each under thresholds chosen on others, with 95 % intervals.
+    """A rule of a comparison: means over problems, each under settings chosen on others, with 95 % intervals.
+
+    The full budget is that of the pool, whatever the limit.
 
     Args:
         rule: name of the rule.
         parameter: meaning of its threshold, in words.
         threshold: the threshold chosen on all problems.
+        limit: the most solutions that were chosen with it.
         is_certified: whether the promise on δ holds; if not, the full budget stands in. None for a mean budget.
         solutions, verifications: mean numbers of both, over all solutions.
         most_solutions: solutions of the full budget.
@@ -73,6 +76,7 @@ class PolicyRow:
     rule: str
     parameter: str
     threshold: float
+    limit: int
     is_certified: bool | None
     solutions: float
     verifications: float
@@ -112,8 +116,9 @@ class PolicyPoint:
 
     Args:
         rule: name of the rule.
-        budget: the mean budget for which thresholds were chosen, in x.
+        budget: the mean budget for which settings were chosen, in x.
         threshold: the threshold chosen on all problems.
+        limit: the most solutions that were chosen with it.
         accuracy, interval: accuracy, 0 … 1.
         compute: mean compute, in x.
     """
@@ -121,6 +126,7 @@ class PolicyPoint:
     rule: str
     budget: float
     threshold: float
+    limit: int
     accuracy: float
     interval: ConfidenceInterval
     compute: float
@@ -151,6 +157,7 @@ def build_policy_row(held: HeldOutRule, frontier: FixedFrontier, groups: Groups,
         rule=rule.name,
         parameter=rule.parameter,
         threshold=held.threshold,
+        limit=held.limit,
         is_certified=None if goal.same_answer is None else not held.is_full,
         solutions=float(held.average(estimate.solutions).mean()),
         verifications=float(held.average(estimate.verifications).mean()),
@@ -209,7 +216,13 @@ def list_points(split: RuleFolds, groups: Groups) -> list[PolicyPoint]:
         interval = to_interval(compute_mean_interval(accuracy, groups.strata, groups.clusters))
         points.append(
             PolicyPoint(
-                split.rule.name, float(budget), held.threshold, float(accuracy.mean()), interval, float(spent.mean())
+                rule=split.rule.name,
+                budget=float(budget),
+                threshold=held.threshold,
+                limit=held.limit,
+                accuracy=float(accuracy.mean()),
+                interval=interval,
+                compute=float(spent.mean()),
             )
         )
     return points

@@ -23,14 +23,15 @@ POLICY_BUDGETS = (8.0, 32.0, 128.0)
 
 @dataclass(frozen=True)
 class ProfilePolicy:
-    """A rule of a profile at a mean budget, each problem under thresholds chosen on others; intervals are 95 % ones.
+    """A rule of a profile at a mean budget, each problem under settings chosen on others; intervals are 95 % ones.
 
     Args:
         rule: name of the rule.
         parameter: meaning of its threshold, in words.
         budget: the mean budget, in x.
-        threshold: the threshold chosen on all problems: the cheapest within the equivalence margin of the most accurate
-            one whose mean compute is within the budget.
+        threshold: the threshold. With the limit it was chosen on all problems: the cheapest setting within the
+            equivalence margin of the most accurate one whose mean compute is within the budget.
+        limit: the most solutions.
         most_solutions: solutions of the full budget.
         most_verifications: verifications of each of them.
         accuracy, interval: accuracy, 0 … 1.
@@ -44,6 +45,7 @@ class ProfilePolicy:
     parameter: str
     budget: float
     threshold: float
+    limit: int
     most_solutions: int
     most_verifications: int
     accuracy: float
@@ -93,6 +95,7 @@ def describe_scored_rule(rule: ScoredRule, budget: float, profile: Profile, fron
         parameter=rule.part.parameter,
         budget=float(budget),
         threshold=rule.threshold,
+        limit=rule.limit,
         most_solutions=rule.part.most_solutions,
         most_verifications=rule.part.most_verifications,
         accuracy=float(rule.accuracy.mean()),

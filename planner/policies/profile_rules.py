@@ -1,4 +1,4 @@
-"""The rules of a profile for a mean budget, each problem under a threshold that was chosen on other problems."""
+"""The rules of a profile for a mean budget, each problem under a setting that was chosen on other problems."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class PricedRule:
     clusters: Ints | None
 
     def score_budget(self, budget: float) -> ScoredRule | None:
-        """Return the rule for a mean budget in x; None if even the cheapest threshold costs more."""
+        """Return the rule for a mean budget in x; None if even the cheapest setting costs more."""
         part, compute = self.part, self.compute
         position = choose_position(part.array, compute, budget)
         if position is None:
@@ -52,10 +52,10 @@ class ScoredRule:
     Args:
         name: name of the rule.
         part: what was measured.
-        position: position of the threshold chosen on all problems, see `choose_position`.
-        accuracy: (P,) accuracy, each problem under thresholds chosen on others.
+        position: position of the setting chosen on all problems, see `choose_position`.
+        accuracy: (P,) accuracy, each problem under settings chosen on others.
         compute: (P,) mean compute in x, likewise.
-        percentile_95: 95th percentile of compute over problems and orders, the mean over the chosen thresholds; that by
+        percentile_95: 95th percentile of compute over problems and orders, the mean over the chosen settings; that by
             completion tokens, scaled with the mean, under other cost models.
     """
 
@@ -70,6 +70,11 @@ class ScoredRule:
     def threshold(self) -> float:
         """The threshold chosen on all problems, for new ones."""
         return self.part.thresholds[self.position]
+
+    @property
+    def limit(self) -> int:
+        """The most solutions that were chosen with it."""
+        return self.part.list_limits()[self.position]
 
 
 def list_priced_rules(profile: Profile, prices: RequestPrices) -> Iterator[PricedRule]:
@@ -89,7 +94,7 @@ def price_part(part: PolicyPart, prices: RequestPrices) -> Floats:
 
 
 def choose_position(accuracy: Floats, compute: Floats, budget: float) -> int | None:
-    """Return the cheapest threshold within the equivalence margin of the most accurate one within a mean budget.
+    """Return the cheapest setting within the equivalence margin of the most accurate one within a mean budget.
 
     Args:
         accuracy: (n, T) on the problems to choose on.
@@ -112,7 +117,7 @@ def choose_position(accuracy: Floats, compute: Floats, budget: float) -> int | N
 
 
 def choose_positions(accuracy: Floats, compute: Floats, budget: float, clusters: Ints | None) -> Ints:
-    """Return (P, splits) the threshold of each problem, chosen on problems of other folds, see `choose_position`."""
+    """Return (P, splits) the setting of each problem, chosen on problems of other folds, see `choose_position`."""
     folds = split_folds(len(accuracy), splits=CHOICE_SPLITS, clusters=clusters)
     found = [choose_position(accuracy[train], compute[train], budget) for train in folds.train]
     taken = np.array([int(compute.mean(axis=0).argmin()) if at is None else at for at in found])

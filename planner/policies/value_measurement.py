@@ -10,7 +10,7 @@ import numpy as np
 
 from isocompute.fits import Pool, split_folds
 from isocompute.fits.arrays import Floats, Ints
-from isocompute.fits.policies.estimate import PolicyEstimate, price_by_problem
+from isocompute.fits.policies.estimate import SETTING_COLUMNS, PolicyEstimate, price_by_problem
 from isocompute.fits.policies.orders import draw_orders
 from isocompute.fits.policies.policy import VALUE
 from isocompute.fits.policies.value_fit import RATES, fit_value_model
@@ -106,6 +106,6 @@ def sort_estimate(estimate: PolicyEstimate, places: Ints) -> PolicyEstimate:
     columns: dict[str, Any] = {
         name: value[order]
         for name, value in vars(estimate).items()
-        if isinstance(value, np.ndarray) and name != "thresholds"
+        if isinstance(value, np.ndarray) and name not in SETTING_COLUMNS
     }
     return replace(estimate, **columns)

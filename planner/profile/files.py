@@ -88,7 +88,9 @@ def read_profile_content(name: str) -> tuple[dict[str, Any], str]:
     if not isinstance(content, dict) or not {"self_consistency", "strategies"} & set(content):
         raise DataError(f"{path} is not a profile: make one with `isocompute fit RUN -o {PurePath(path).stem}.json`.")
     if content.get("format") not in (1, 2):
-        raise DataError(f"{path} is a profile of format {content.get('format')!r}; this version reads 1 and 2.")
+        if "format" not in content:
+            raise DataError(f"{path} is not a profile: the key 'format' is missing; make one with isocompute fit.")
+        raise DataError(f"{path} is a profile of format {content['format']!r:.60}; this version reads 1 and 2.")
     return content, path
 
 

@@ -16,11 +16,15 @@ AtLeastOne = Annotated[float, Field(ge=1, allow_inf_nan=False)]
 
 
 class PolicyPart(BaseModel):
-    """A rule under T thresholds: means over random orders of each problem's solutions.
+    """A rule under T settings: means over random orders of each problem's solutions.
+
+    A setting is a threshold with a limit, the most solutions of a problem. The full budget is that of the pool,
+    whatever the limit.
 
     Args:
         parameter: the meaning of the threshold, in words.
-        thresholds: (T,), from those that stop early to one that never stops.
+        thresholds: (T,); the last one never stops before the full budget.
+        limits: (T,) most solutions; None in older profiles, see `list_limits`.
         most_solutions: solutions of the full budget.
         most_verifications: verifications of each of them; 0 if the rule does not verify.
         error: the largest standard error of a mean accuracy that comes from the draws.
@@ -38,6 +42,7 @@ class PolicyPart(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
     parameter: str
     thresholds: Annotated[list[FiniteNumber], Field(min_length=1)]
+    limits: list[Annotated[int, Field(ge=1)]] | None = None
     most_solutions: Annotated[int, Field(ge=1)]
     most_verifications: Annotated[int, Field(ge=0)] = 0
     error: NonNegativeNumber = 0.0
@@ -57,12 +62,19 @@ class PolicyPart(BaseModel):
             rows = getattr(self, name)
             if rows is not None and to_accuracy_array(rows).shape != self.array.shape:
                 raise ValueError(f"'{name}' must have {shape[0]} numbers for each of {len(self.accuracy)} problems")
+        limits = self.list_limits()
+        if len(limits) != shape[0] or max(limits) > self.most_solutions:
+            raise ValueError(f"'limits' must have {shape[0]} whole numbers up to {self.most_solutions}")
         known = len(self.accuracy) if self.hindsight is None else len(self.hindsight)
         if {len(self.compute), len(self.percentile_95)} != set(shape) or known != len(self.accuracy):
             raise ValueError(
                 "'compute' and 'percentile_95' must have a number for each threshold, 'hindsight' one for each problem"
             )
         return self
+
+    def list_limits(self) -> list[int]:
+        """Return (T,) the most solutions of each setting; in profiles without limits, those of the full budget."""
+        return [self.most_solutions] * len(self.thresholds) if self.limits is None else self.limits
 
     @cached_property
     def array(self) -> NDArray[np.float64]:

@@ -8,13 +8,14 @@ with its rule of selection, as in ``beam+weighted``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from isocompute.registry import Registry, load_object
-from isocompute.runners.search.registry import SEARCH_STRATEGIES, SELECTION_STYLES
+from isocompute.runners.search.registry import DASHES, SEARCH_STRATEGIES, SELECTION_STYLES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,7 +60,10 @@ class Strategy:
             verifications.
         needs: the data that a pool must hold.
         description: text for users; ``{trust:g}`` and the like stand for learnt parameters.
-        colour: colour of its lines in figures.
+        colour: colour of its lines in figures, with a contrast of at least 3 on white; figures lighten it on a dark
+            background. The colours are Okabe and Ito's, darker where they need it.
+        line: marker and dash of its lines, as matplotlib's format string; colours alone do not tell lines apart for
+            everybody.
         votes: whether it compares answers; such a strategy cannot be estimated where answers are unknown.
         learns: whether it learns parameters on other problems; such a strategy needs at least two problems.
         ranks_scores: whether it only compares scores with each other, so that they may lie outside 0 … 1.
@@ -72,6 +76,7 @@ class Strategy:
     needs: StrategyNeeds
     description: str
     colour: str
+    line: str = "o-"
     votes: bool = True
     learns: bool = False
     ranks_scores: bool = False
@@ -113,39 +118,41 @@ SC = Strategy(
     f"{ESTIMATORS}:apply_sc",
     "solutions",
     "self-consistency: sample S solutions, and take the answer with the most votes",
-    "#c1440e",
+    "#d55e00",
 )
 GENRM = Strategy(
     "genrm",
     f"{ESTIMATORS}:apply_genrm",
     "verifications",
-    f"generative verifier: {VERIFY_PHRASE}, take the best mean verdict",
-    "#2a788e",
+    f"generative verifier: {VERIFY_PHRASE}, and take the answer with the best mean verdict",
+    "#0072b2",
+    line="s--",
     votes=False,
 )
 GENRM_VOTE = Strategy(
     "genrm+vote",
     f"{ESTIMATORS}:apply_genrm_vote",
     "verifications",
-    f"generative verifier, then votes: {VERIFY_PHRASE}, keep the best mean verdict, take the answer with the most "
-    "votes "
-    "among them",
-    "#7ad151",
+    f"generative verifier, then votes: {VERIFY_PHRASE}, keep those with the best mean verdict, and take the answer "
+    "with the most votes among them",
+    "#3d96c7",
+    line="D-",
 )
 WEIGHTED = Strategy(
     "weighted",
     f"{ESTIMATORS}:apply_weighted",
     "verifications",
-    f"weighted vote: {VERIFY_PHRASE}, let each solution vote with its mean verdict",
-    "#e0a000",
+    f"weighted vote: {VERIFY_PHRASE}, and let each vote with its mean verdict",
+    "#8a6d00",
+    line="^-.",
 )
 FUSED = Strategy(
     "fused",
     f"{ESTIMATORS}:apply_fused",
     "verifications",
-    f"votes and verdicts together: {VERIFY_PHRASE}, let each solution vote with its odds of yes to the power "
-    f"{{trust:g}}",
-    "#440154",
+    f"votes and verdicts together: {VERIFY_PHRASE}, and let each vote with its odds of yes to the power {{trust:g}}",
+    "#882e8b",
+    line="v:",
     learns=True,
     estimate_learnt=f"{ESTIMATORS}:apply_learnt_fused",
 )
@@ -153,8 +160,9 @@ BON = Strategy(
     "bon",
     f"{ESTIMATORS}:apply_bon",
     "scores",
-    "best of n: sample S solutions, score each, take the best score",
+    "best of n: sample S solutions, score each with the reward model, and take the answer with the best score",
     "#8c8c8c",
+    line="P-",
     votes=False,
     ranks_scores=True,
 )
@@ -162,8 +170,9 @@ PRM_WEIGHTED = Strategy(
     "prm-weighted",
     f"{ESTIMATORS}:apply_prm_weighted",
     "scores",
-    "weighted vote: sample S solutions, score each, let each vote with its score",
-    "#4d4d4d",
+    "weighted vote: sample S solutions, score each with the reward model, and let each vote with its score",
+    "#333333",
+    line="X--",
 )
 
 STRATEGY_MODULE = "isocompute.planner.strategies.registry"
@@ -220,12 +229,41 @@ def describe_strategy(name: str, parameters: Mapping[str, float] | None = None) 
             as unknown.
 
     >>> describe_strategy("bon")
-    'best of n: sample S solutions, score each, take the best score'
+    'best of n: sample S solutions, score each with the reward model, and take the answer with the best score'
     """
     if name in STRATEGIES:
         return STRATEGIES[name].description.format_map(_KnownParameters(parameters or {}))
     search, _, rule = name.partition("+")
     return f"{SEARCH_STRATEGIES[search].description}; the answer by {SELECTION_STYLES[rule][0]}"
+
+
+def describe_instruction(name: str, numbers: Mapping[str, int], parameters: Mapping[str, float] | None = None) -> str:
+    """Return what to do by a strategy with its numbers, as an instruction.
+
+    Args:
+        name: a strategy, or a search with its rule of selection.
+        numbers: its allocation.
+        parameters: learnt parameters.
+
+    >>> describe_instruction("prm-weighted", {"S": 51})
+    'Sample 51 solutions of each question, score each with the reward model, and let each vote with its score'
+    >>> describe_instruction("dvts+vanilla", {"N": 16, "M": 4}).partition(":")[2]
+    ' 4 subtrees, each continues with the best of 4 steps; the answer by the best score'
+    """
+    if name == "sc" and numbers.get("S") == 1:
+        return "Sample one solution of each question, and take its answer"
+    text = describe_strategy(name, parameters)
+    if is_search(name):
+        slots, width = numbers.get("N"), numbers.get("M")
+        text = f"Answer each question by {text}"
+        text = text.replace("N/M", str(slots // width)) if slots and width else text
+        return re.sub(r"\b[NM]\b", lambda found: str(numbers.get(found[0], found[0])), text)
+    text = text.partition(": ")[2] or text
+    solutions, times = numbers.get("S"), numbers.get("V")
+    counted = "one solution" if solutions == 1 else f"{solutions} solutions"
+    text = re.sub(r"\bS solutions\b", f"{counted} of each question", text)
+    text = re.sub(r"\bV times\b", {1: "once", 2: "twice"}.get(times or 0, f"{times} times"), text)
+    return text[:1].upper() + text[1:]
 
 
 def get_strategy_colour(name: str) -> str:
@@ -237,5 +275,15 @@ def get_strategy_colour(name: str) -> str:
 
 
 def get_line_style(name: str) -> str:
-    """Return matplotlib's format string for a strategy's line."""
-    return SELECTION_STYLES[name.partition("+")[2]][1] if is_search(name) else "o-"
+    """Return matplotlib's format string of a strategy's line, its marker and its dash.
+
+    A search has the same marker under every rule of selection, and another dash.
+
+    >>> get_line_style("genrm"), get_line_style("beam+weighted"), get_line_style("beam+vanilla")
+    ('s--', '>-.', '>:')
+    """
+    if not is_search(name):
+        return STRATEGIES[name].line if name in STRATEGIES else "o-"
+    search, _, rule = name.partition("+")
+    marker, dash = SEARCH_STRATEGIES[search].line[0], SEARCH_STRATEGIES[search].line[1:]
+    return marker + DASHES[(DASHES.index(dash) + SELECTION_STYLES[rule][1]) % len(DASHES)]

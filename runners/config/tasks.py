@@ -127,6 +127,8 @@ class TaskEntry:
         licence: licence of the problems.
         size: number of problems; None if any number can be generated.
         extra: the extra of isocompute that installs its dependencies; empty if there are none.
+        step_grader: ``module:function`` that takes a question and the steps of a solution, and returns whether each
+            step is right, or None if it cannot tell; empty if the truth of steps is unknown, as nearly everywhere.
     """
 
     block: str
@@ -136,6 +138,7 @@ class TaskEntry:
     licence: str
     size: int | None = None
     extra: str = ""
+    step_grader: str = ""
 
     @property
     def block_class(self) -> type[TaskBlock]:

@@ -26,7 +26,8 @@ import httpx
 
 from isocompute.errors import ConfigError, EngineError
 from isocompute.runners.cost.model_size import count_checkpoint_parameters
-from isocompute.runners.engines.openai import LostResponseError, OpenAIEngine, read_response_body
+from isocompute.runners.engines.openai import OpenAIEngine
+from isocompute.runners.engines.server_client import LostResponseError, read_response_body
 from isocompute.runners.engines.servers import Server
 
 SIZE_QUERY_SECONDS = 5.0

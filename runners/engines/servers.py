@@ -79,7 +79,9 @@ class Servers:
         server.failures_in_row, server.rest_seconds = 0, self.first_rest
         self.has_answered, self.failing_since = True, None
 
-    def record_failure(self, server: Server, why: str, wait: float | None = None, gone: bool = False) -> None:
+    def record_failure(
+        self, server: Server, why: str, wait: float | None = None, gone: bool = False, responded: bool = True
+    ) -> None:
         """Record a failure, and set the server aside after too many.
 
         Args:
@@ -87,11 +89,12 @@ class Servers:
             why: the reason in words, for the error if no server is left.
             wait: seconds for which the server asks for no requests.
             gone: whether nothing listens at its address.
+            responded: whether it sent a response, if only one that says what is wrong.
 
         Raises:
             EngineError: all servers have been set aside for too long without a success.
         """
-        self.has_answered |= not gone
+        self.has_answered |= responded
         self.failing_since = self.failing_since or time.monotonic()
         server.failures_in_row += 1
         if not server.set_aside.is_set() and (gone or wait or server.failures_in_row >= FAILURE_LIMIT):
@@ -114,7 +117,7 @@ class Servers:
             if why := await answers(server):
                 self._pause_server(server, why)
             else:
-                server.failures_in_row = 0
+                server.failures_in_row, self.has_answered = 0, True
                 server.set_aside.clear()
                 self.available.set()
 
@@ -131,7 +134,9 @@ class Servers:
             raise EngineError(f"No completion came from {urls} within {limit:g} s; the last failure: {why}.")
 
 
-def parse_servers(urls: str | Sequence[str], key_env: str) -> tuple[list[Server], set[str]]:
+def parse_servers(
+    urls: str | Sequence[str], key_env: str, what: str = "engine 'openai'"
+) -> tuple[list[Server], set[str]]:
     """Return the servers of base URLs, and every secret that a server may repeat.
 
     A user and password in a URL go into a header, and replace the key.
@@ -139,13 +144,14 @@ def parse_servers(urls: str | Sequence[str], key_env: str) -> tuple[list[Server]
     Args:
         urls: base URLs.
         key_env: environment variable that holds the key.
+        what: what calls the servers, for errors.
 
     Raises:
         ConfigError: there is no URL, one is not a base URL, or the key is invalid. The error repeats neither.
     """
     urls = [urls] if isinstance(urls, str) else list(urls)
     if not urls:
-        raise ConfigError("The engine 'openai' needs 'urls': base URLs such as http://localhost:8000/v1.")
+        raise ConfigError(f"The {what} needs 'urls': base URLs such as http://localhost:8000/v1.")
     key = os.environ.get(key_env, "").strip()
     if not (key.isascii() and key.isprintable()):
         raise ConfigError(f"The environment variable {key_env} holds characters that are not allowed in a key.")

@@ -126,7 +126,7 @@ def check_models(config: Sweep) -> None:
     models: set[tuple[str, str, str | None]] = {(role.model, config.engine, None) for role in roles if role is not None}
     if (scorer := config.scorer) is not None and scorer.model is not None:
         entry = scorers.SCORERS[scorer.kind]
-        if entry.format:
+        if entry.format and engines.ENGINES[scorer.engine].is_local:
             models.add((scorer.model, scorer.engine, entry.head))
     if folders := [model for model in models if engines.is_checkpoint_folder(model[0])]:
         try:

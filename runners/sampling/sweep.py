@@ -23,6 +23,7 @@ from isocompute.runners.sampling.preparing import (
 from isocompute.runners.sampling.sampler import Sampler, SweepSummary
 from isocompute.runners.scorers import Scorer
 from isocompute.runners.seeds import derive_seed
+from isocompute.runners.storage.building import remove_unsampled_run
 from isocompute.runners.storage.check import set_aside_stray_judgements
 from isocompute.runners.storage.manifest import extract_kept_provenance
 from isocompute.runners.storage.run import Run
@@ -85,7 +86,8 @@ def lock_sampled_run(ready: PreparedSweep, display: Display) -> Iterator[dict[st
     """Lock the run of a prepared sweep for sampling, check its models and rows, and write its manifest.
 
     Yields:
-        The manifest. At the end the run is unlocked, and the grader is closed.
+        The manifest. At the end the run is unlocked, and the grader is closed. If the work fails before the first row
+            of a new run, the run is removed.
 
     Raises:
         EngineError: a model is incomplete.
@@ -105,10 +107,11 @@ def lock_sampled_run(ready: PreparedSweep, display: Display) -> Iterator[dict[st
             for stray in set_aside_stray_judgements(run) if run.exists else ():
                 display.note(f"Set aside from {stray.path}: {stray.what}.")
             manifest = ready.manifest | (extract_kept_provenance(run) if run.exists else {})
-            run.write_manifest(manifest)
-            for text in collect_sweep_notes(ready):
-                display.note(text)
-            yield manifest
+            with remove_unsampled_run(run):
+                run.write_manifest(manifest)
+                for text in collect_sweep_notes(ready):
+                    display.note(text)
+                yield manifest
 
 
 def list_batches(config: Sweep, run: Run, problems: list[Problem]) -> list[list[Problem]]:

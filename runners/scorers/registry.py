@@ -30,7 +30,8 @@ class ScorerEntry:
             prompt if given, and returns a `scorers.formats.base.RewardModelFormat`.
         loader: for a scorer without a format: ``module:callable`` that takes a model's name and options, and returns a
             `Scorer`.
-        engines: engines that can run a model of this format; ignored with a loader.
+        engines: engines that can run a model of this format; ``openai`` stands for a server of vLLM; ignored with a
+            loader.
         head: the head of a model that is not a language model: ``classes``, ``value`` or ``reward``, see
             `scorers.heads`.
         has_prompt: whether a sweep may set the prompt before the solution.
@@ -48,16 +49,22 @@ class ScorerEntry:
     free_options: frozenset[str] = frozenset()
 
 
+SERVED_ENGINE = "openai"
+SERVED_ENGINES = ("vllm", "transformers", SERVED_ENGINE)
+"""The engines of a language model that predicts a token for right and one for wrong."""
+
 FORMATS_PACKAGE = "isocompute.runners.scorers.formats"
 
 LAB = ScorerEntry(
     "the lab's own PRM: ` +` or ` -` predicted after each line",
     format=f"{FORMATS_PACKAGE}.lab:LabFormat",
+    engines=SERVED_ENGINES,
     has_prompt=True,
 )
 MATH_SHEPHERD = ScorerEntry(
     "Math-Shepherd: `ки` after each step, `+` or `-` predicted there",
     format=f"{FORMATS_PACKAGE}.math_shepherd:MathShepherdFormat",
+    engines=SERVED_ENGINES,
 )
 OUTCOME = ScorerEntry(
     "an outcome reward model: one score for the solution so far",
@@ -72,6 +79,7 @@ QWEN_PRM = ScorerEntry(
 RLHFLOW = ScorerEntry(
     "RLHFlow's models: a chat with one step per turn, `+` or `-` as the reply",
     format=f"{FORMATS_PACKAGE}.rlhflow:RLHFlowFormat",
+    engines=SERVED_ENGINES,
 )
 SKYWORK = ScorerEntry(  # vLLM does not know its value head
     "Skywork-o1-Open-PRM: a value at each line's end",
@@ -112,8 +120,8 @@ def load_scorer(kind: str, model: str, engine: str = "vllm", prompt: str | None 
     Args:
         kind: one of `SCORERS`, which defines the model's format.
         model: a checkpoint folder or hub name; its weights are safetensors.
-        engine: ``vllm``, which does not recompute prefixes that it read before, or ``transformers``; ignored by a
-            scorer with a loader of its own.
+        engine: ``vllm``, which does not recompute prefixes that it read before, ``transformers``, or ``openai`` for a
+            server of vLLM; ignored by a scorer with a loader of its own.
         prompt: the text before the solution, by name or file, for a scorer that takes one.
         options: passed on to the engine.
 
@@ -155,6 +163,10 @@ def load_scorer_format(entry: ScorerEntry, model: str, prompt: str | None) -> Re
 
 def load_format_scorer(model: str, kind: RewardModelFormat, engine: str, options: dict[str, Any]) -> Scorer:
     """Load a model into an engine that scores in a format."""
+    if engine == SERVED_ENGINE:
+        from isocompute.runners.scorers.served import ServedScorer
+
+        return ServedScorer(model, kind, **options)
     if engine == "vllm":
         from isocompute.runners.scorers.vllm import VLLMScorer
 

@@ -1,4 +1,4 @@
-"""Building of a run in a hidden folder that is renamed when the run is whole."""
+"""Runs that are not finished: built in a hidden folder that is renamed when whole, or removed if they hold no rows."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from isocompute.errors import RunError
 from isocompute.runners.storage.files import MANIFEST_FILE
 from isocompute.runners.storage.locking import LOCK_FILE
 from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.schema import PROBLEMS_TABLE, TABLES
 
 
 @contextmanager
@@ -34,32 +35,55 @@ def build_hidden_run(target: Run, work: str, mark: str) -> Iterator[Run]:
     parent = folder if target.local else posixpath.dirname(target.path)
     hidden = Run(posixpath.join(parent, f".{name}.{mark}"))
 
-    def clear_hidden_run(keep: str = "") -> None:
-        paths = hidden.fs.ls(hidden.root, detail=False) if hidden.fs.exists(hidden.root) else []
-        for path in paths:
-            if posixpath.basename(path) != keep:
-                hidden.fs.rm(path, recursive=True)
-        if not keep and hidden.fs.exists(hidden.root):
-            hidden.fs.rmdir(hidden.root)
-
     if foreign := hidden.find_foreign_file():
         raise RunError(
             f"'{foreign}' is in the way of the {work} and does not belong to a run; move it, or name another run."
         )
     with hidden.lock():
         try:
-            clear_hidden_run(keep=LOCK_FILE)  # leftovers of a killed process
+            clear_run_folder(hidden, keep=LOCK_FILE)  # leftovers of a killed process
             yield hidden
             if target.local:
                 os.rename(hidden.root, target.root)
             else:
                 move_run_into_place(hidden, target)
         except OSError as error:
-            clear_hidden_run()
+            remove_run_folder(hidden)
             raise RunError(f"The run at '{target.path}' could not be written: {error.strerror or error}.") from None
         except BaseException:
-            clear_hidden_run()
+            remove_run_folder(hidden)
             raise
+
+
+@contextmanager
+def remove_unsampled_run(run: Run) -> Iterator[None]:
+    """Remove a new run if the work in it fails before a row was sampled, so that only what can be resumed is left.
+
+    Args:
+        run: the run, which this process has locked. One that has a manifest already is left as it is.
+    """
+    is_new = not run.exists
+    try:
+        yield
+    except BaseException:
+        if is_new and not any(run.list_parts(table) for table in TABLES.values() if table is not PROBLEMS_TABLE):
+            remove_run_folder(run)
+        raise
+
+
+def clear_run_folder(run: Run, keep: str = "") -> None:
+    """Remove what is in a run's folder, except one name."""
+    paths = run.fs.ls(run.root, detail=False) if run.fs.exists(run.root) else []
+    for path in paths:
+        if posixpath.basename(path) != keep:
+            run.fs.rm(path, recursive=True)
+
+
+def remove_run_folder(run: Run) -> None:
+    """Remove a run's folder with all that is in it."""
+    clear_run_folder(run)
+    if run.fs.exists(run.root):
+        run.fs.rmdir(run.root)
 
 
 def move_run_into_place(begun: Run, target: Run) -> None:

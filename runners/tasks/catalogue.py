@@ -125,7 +125,12 @@ MATH500, GSM8K, AIME24, AIME25, GPQA_DIAMOND = map(
 )
 
 LAB_TASK = TaskEntry(
-    f"{TASK_BLOCKS_MODULE}:LabTask", f"{TASK_LOADERS_MODULE}:load_lab_task", "boxed-number", "generated", "Apache-2.0"
+    f"{TASK_BLOCKS_MODULE}:LabTask",
+    f"{TASK_LOADERS_MODULE}:load_lab_task",
+    "boxed-number",
+    "generated",
+    "Apache-2.0",
+    step_grader="isocompute.runners.tasks.lab:grade_lab_steps",
 )
 
 REASONING_GYM = TaskEntry(

@@ -42,7 +42,7 @@ def read_file_problems(
     )
     problems = read_problem_rows(PurePosixPath(path).stem, islice(rows, count), columns, seed)
     if not problems:
-        raise DataError(f"{path} holds no problems.")
+        raise DataError(f"{path} holds no questions.")
     return problems
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 from isocompute.errors import ConfigError
 from isocompute.runners.tasks import lab_generator as lab
@@ -51,3 +52,25 @@ def draw_unseen_problem(level: int, rng: random.Random, seen: set[str]) -> lab.L
     raise ConfigError(
         f"task.problems: level {level} of the lab does not have that many different problems; request fewer."
     )
+
+
+def grade_lab_steps(question: str, steps: Sequence[str]) -> list[bool] | None:
+    """Return whether each step of a solution is right, given the steps before it; None if the question is no lab's.
+
+    So a slip counts against one step only, and right steps that go on from it are right.
+
+    Args:
+        question: the problem.
+        steps: the lines of the solution, each with or without the line break that ends it.
+
+    >>> steps = ["47+38: 6,8 = 86\\n", "86*6: 6,1,5 = 516\\n", "\\\\boxed{516}"]
+    >>> grade_lab_steps("Start with 47, add 38, times 6.", steps)
+    [False, True, True]
+    """
+    if (problem := lab.parse_lab_question(question)) is None:
+        return None
+    lines = [step.removesuffix("\n") for step in steps]
+    expected = lab.derive_expected_lines(problem, "\n".join(lines))
+    if len(expected) != len(lines):  # a step that holds a line break is none of the lab's
+        return None
+    return [line == right != "" for line, right in zip(lines, expected, strict=True)]

@@ -21,6 +21,7 @@ verifications and correct lines that a verifier and a PRM are trained on.
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import zip_longest
@@ -31,6 +32,9 @@ LARGEST_LAB_VALUE = 999
 """Every intermediate value lies in 0 … this."""
 
 OPERATOR_WORDS = {"+": "add", "-": "minus", "*": "times"}
+WORD_OPERATORS = {word: operator for operator, word in OPERATOR_WORDS.items()}
+
+QUESTION_PATTERN = re.compile(r"Start with ([0-9]{1,3})((?:, (?:add|minus|times) [0-9]{1,3})+)\.")
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,18 @@ def sample_lab_problem(level: int, rng: random.Random) -> LabProblem:
             operations.append((operator, number))
             value = result
     return LabProblem(start, tuple(operations))
+
+
+def parse_lab_question(question: str) -> LabProblem | None:
+    """Return the problem that a question states; None if it is no question of the lab.
+
+    >>> parse_lab_question("Start with 47, add 38, times 6.")
+    LabProblem(start=47, operations=(('+', 38), ('*', 6)))
+    """
+    if (match := QUESTION_PATTERN.fullmatch(question)) is None:
+        return None
+    phrases = (phrase.split() for phrase in match[2].removeprefix(", ").split(", "))
+    return LabProblem(int(match[1]), tuple((WORD_OPERATORS[word], int(number)) for word, number in phrases))
 
 
 def is_held_out(problem: LabProblem) -> bool:

@@ -91,7 +91,7 @@ def read_problem_rows(
             raise DataError(f"{where}: there is no key '{missing[0]}'; it has {', '.join(map(str, row))}.")
         name = str(number) if columns.name is None else read_required_cell(row, columns.name, where)
         if name in problems:
-            raise DataError(f"{where}: the name '{name}' appears twice.")
+            raise DataError(f"{where}: the {columns.name} '{name}' appears twice.")
         question = read_required_cell(row, columns.question, where)
         gold: str | None = None
         if columns.choices:

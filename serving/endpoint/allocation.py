@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,6 +12,7 @@ import numpy as np
 from isocompute.errors import DataError
 from isocompute.fits.choice.answer import RULES, weigh_answers
 from isocompute.fits.policies.policy import Choice, SampledProblem, Step
+from isocompute.planner.strategies.registry import STRATEGIES
 
 ALLOCATION_SPENT = "allocation spent"
 """The reason for which a fixed allocation stops."""
@@ -44,11 +46,24 @@ class Decider(Protocol):
 
 
 @dataclass(frozen=True)
-class FixedAllocation:
-    """S solutions, each of them verified V times, and the answer by a strategy's rule.
+class ScoredProblem(SampledProblem):
+    """The finished solutions of one problem with their scores.
 
     Args:
-        strategy: one of ``fits.choice.answer.RULES`` that needs no scores.
+        scores: the score of each solution, 0 … 1; NaN for one without.
+        complete: whether each solution came to its end.
+    """
+
+    scores: Sequence[float] = ()
+    complete: Sequence[bool] = ()
+
+
+@dataclass(frozen=True)
+class FixedAllocation:
+    """S solutions, each of them verified V times or scored once, and the answer by a strategy's rule.
+
+    Args:
+        strategy: one of ``fits.choice.answer.RULES``.
         solutions: S.
         verifications: V.
         trust: κ of the fused vote.
@@ -77,6 +92,11 @@ class FixedAllocation:
         """V, as every solution is verified."""
         return float(self.verifications)
 
+    @property
+    def is_scored(self) -> bool:
+        """True if every solution is scored."""
+        return STRATEGIES[self.strategy].needs == "scores"
+
     def choose_step(self, problem: SampledProblem) -> Step:
         """Return the solutions and verifications that are missing."""
         missing = [self.verifications - len(seen) for seen in problem.verdicts]
@@ -87,7 +107,10 @@ class FixedAllocation:
         return Step(stopped=ALLOCATION_SPENT)
 
     def choose_answer(self, problem: SampledProblem) -> Choice:
-        """Return the answer of the strategy's rule; of tied answers the one seen first, as in `Policy`."""
+        """Return the answer of the strategy's rule; of tied answers the one seen first, as in `Policy`.
+
+        Where no solution has a score, the votes decide.
+        """
         codes = np.array(problem.answers, dtype=np.int64)
         if not len(codes) or codes.max() < 0:
             return Choice(None, 0.0)
@@ -95,7 +118,13 @@ class FixedAllocation:
         if self.verifications:
             most = max(1, *map(len, problem.verdicts))
             verdicts = np.array([[*seen, *[np.nan] * (most - len(seen))] for seen in problem.verdicts], dtype=float)
-        probability = weigh_answers(self.strategy, codes, verdicts, None, self.trust).probability
+        strategy, scores, complete = self.strategy, None, None
+        if self.is_scored:
+            assert isinstance(problem, ScoredProblem), "a strategy that needs scores gets them"
+            scores, complete = np.array(problem.scores, dtype=float), np.array(problem.complete, dtype=bool)
+            if np.isnan(scores).all():
+                strategy, scores = "sc", None
+        probability = weigh_answers(strategy, codes, verdicts, scores, self.trust, complete).probability
         tied = (
             {int(code) for code in np.flatnonzero(probability >= probability.max() - 1e-9)}
             if probability.max()

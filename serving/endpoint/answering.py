@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from isocompute.fits.policies.policy import Policy, SampledProblem
-from isocompute.serving.endpoint.allocation import Decider, FixedAllocation
+from isocompute.serving.endpoint.allocation import Decider, FixedAllocation, ScoredProblem
 from isocompute.serving.endpoint.chunks import StreamedText
-from isocompute.serving.endpoint.errors import TIMEOUT, ApiError
+from isocompute.serving.endpoint.errors import REFUSED, TIMEOUT, ApiError
 from isocompute.serving.endpoint.ledger import Ledger
 from isocompute.serving.endpoint.prompting import RoleSettings, SolverCall, build_verifier_body, draw_seed
 from isocompute.serving.endpoint.reading import AnswerReader, cut_visible, read_verdict
+from isocompute.serving.endpoint.scoring import RewardModel
 from isocompute.serving.endpoint.upstream import Upstream
 
 UNREADABLE_LIMIT = 5
@@ -54,6 +55,8 @@ class Sample:
         verdicts: the verdicts so far.
         verifying: verifications under way.
         asked: verifications that were begun.
+        score: its score; NaN without one.
+        is_scoring: whether its score is under way.
     """
 
     index: int
@@ -63,17 +66,24 @@ class Sample:
     verdicts: list[float] = field(default_factory=list)
     verifying: int = 0
     asked: int = 0
+    score: float = math.nan
+    is_scoring: bool = False
 
     @property
     def is_finished(self) -> bool:
-        """True if the text is there, and every verification that was begun."""
-        return self.text is not None and not self.verifying
+        """True if the text is there, and every verification and score that was begun."""
+        return self.text is not None and not self.verifying and not self.is_scoring
 
     @property
     def mean_verdict(self) -> float:
         """The mean of the verdicts that could be read; 0 without any."""
         known = [verdict for verdict in self.verdicts if not math.isnan(verdict)]
         return sum(known) / len(known) if known else 0.0
+
+    @property
+    def rank(self) -> float:
+        """Its score, or the mean of its verdicts if it has none."""
+        return self.mean_verdict if math.isnan(self.score) else self.score
 
 
 @dataclass(frozen=True)
@@ -109,6 +119,7 @@ class Answering:
         decider: the policy or the fixed allocation.
         solver: the servers of the solver.
         verifier: the verifier; None without one.
+        scorer: the reward model; None without one.
         reader: reads answers.
         ledger: takes every call.
         width: the solutions that are sampled side by side beyond those that the policy needs anyway.
@@ -121,6 +132,7 @@ class Answering:
         decider: Decider,
         solver: Upstream,
         verifier: Verifier | None,
+        scorer: RewardModel | None,
         reader: AnswerReader,
         ledger: Ledger,
         width: int,
@@ -138,6 +150,7 @@ class Answering:
         self.tasks: set[asyncio.Task[None]] = set()
         self.changed = asyncio.Event()
         self.early_verifications = count_early_verifications(decider)
+        self.scorer = scorer if isinstance(decider, FixedAllocation) and decider.is_scored else None
 
     async def find_answer(self) -> Outcome:
         """Sample until the policy stops, and choose the answer.
@@ -157,7 +170,7 @@ class Answering:
             if choice.answer is None:
                 return await self._choose_unread(used, stopped)
             fitting = [sample for sample in used if sample.code == choice.answer]
-            best = max(fitting, key=lambda sample: sample.mean_verdict)
+            best = max(fitting, key=lambda sample: sample.rank)
             assert best.text is not None, "used samples are finished"
             return Outcome(
                 best.text, self.names[choice.answer], choice.agreement, choice.p_right, len(used),
@@ -173,6 +186,7 @@ class Answering:
                 raise self.fatal
             if len(self.failures) >= FAILED_LIMIT:
                 return UPSTREAM_FAILED
+            self._start_solutions(self.decided)  # in place of those that were lost
             if (stopped := self._take_steps(self._list_ready())) is not None:
                 return stopped
             if not await self._wait_for_change():
@@ -204,13 +218,21 @@ class Answering:
         return self.samples[:count]
 
     def _describe_samples(self, samples: list[Sample]) -> SampledProblem:
-        return SampledProblem([sample.code for sample in samples], [sample.verdicts for sample in samples])
+        codes, verdicts = [sample.code for sample in samples], [sample.verdicts for sample in samples]
+        if self.scorer is None:
+            return SampledProblem(codes, verdicts)
+        complete = [sample.text is not None and sample.text.finish_reason != "length" for sample in samples]
+        return ScoredProblem(codes, verdicts, [sample.score for sample in samples], complete)
 
     def _start_solutions(self, needed: int) -> None:
         """Begin the solutions that the policy needs, and as many ahead as the width allows."""
         running = sum(sample.text is None for sample in self.samples)
         ahead = len(self.samples) + max(0, self.width - running)
-        for _ in range(len(self.samples), min(max(needed, ahead), self.decider.solutions)):
+        self._start_solutions(min(max(needed, ahead), self.decider.solutions))
+
+    def _start_solutions(self, count: int) -> None:
+        """Begin solutions until so many are finished or under way."""
+        for _ in range(len(self.samples), count):
             sample = Sample(self.begun)
             self.begun += 1
             self.samples.append(sample)
@@ -250,6 +272,9 @@ class Answering:
             sample.code = self.names.index(answer)
         for _ in range(self.early_verifications):
             self._start_verification(sample)
+        if self.scorer is not None:
+            sample.is_scoring = True
+            self._start_task(self._complete_score, self.scorer, sample, text.completion_tokens)
         sample.text = text
 
     async def _complete_verification(self, sample: Sample, number: int) -> None:
@@ -269,6 +294,14 @@ class Answering:
             self._record_failure(error)
         sample.verdicts.append(verdict)
         sample.verifying -= 1
+
+    async def _complete_score(self, scorer: RewardModel, sample: Sample, tokens: int) -> None:
+        try:
+            sample.score = await scorer.score_solution(self.call.question, sample.visible, tokens, self.ledger)
+        except ApiError as error:
+            if error.code != REFUSED:  # one that is too long for the scorer has no score
+                self._record_failure(error)
+        sample.is_scoring = False
 
     def _record_failure(self, error: ApiError) -> None:
         """Record a failed call; a request that a server refuses would be refused by all."""
@@ -308,11 +341,13 @@ class Answering:
                     raise self.fatal
                 if not await self._wait_for_change():
                     break
-        best = max(used, key=lambda sample: sample.mean_verdict)
+        best = max(used, key=lambda sample: sample.rank)
+        who = "the first one is returned"
         if any(sample.verdicts for sample in used):
-            notes.insert(0, "No answer can be read in the solutions, so the verifier chose among them.")
-        else:
-            notes.insert(0, "No answer can be read in the solutions, so the first one is returned.")
+            who = "the verifier chose among them"
+        elif any(not math.isnan(sample.score) for sample in used):
+            who = "the scorer chose among them"
+        notes.insert(0, f"No answer can be read in the solutions, so {who}.")
         assert best.text is not None, "used samples are finished"
         count = sum(len(sample.verdicts) for sample in used)
         return Outcome(best.text, None, 0.0, None, len(used), count, stopped if is_late else NO_ANSWER, tuple(notes))
@@ -327,7 +362,9 @@ class Answering:
         """Return what the client should know of the prompt and of calls that failed."""
         failed = len(self.failures)
         lost = (f"{failed} call{'s' if failed > 1 else ''} got no answer from any server.",) if failed else ()
-        return (*self.call.notes, *lost)
+        unscored = 0 if self.scorer is None else sum(math.isnan(sample.score) for sample in self.used)
+        left = (f"{unscored} of {len(self.used)} solutions have no score.",) if unscored else ()
+        return (*self.call.notes, *lost, *left)
 
 
 def count_early_verifications(decider: Decider) -> int:

@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from isocompute.runners.engines.openai_protocol import BROKEN_OFF, parse_usage, replace_surrogates
 
 
@@ -49,12 +51,27 @@ def parse_stream(raw: bytes) -> StreamedText:
     is_done = bool(lines) and lines[-1] == b"[DONE]"
     lines = [line for line in lines if line and line != b"[DONE]"]
     try:
-        events = json.loads(b"[" + b",".join(lines) + b"]")
+        events = load_events(lines)
     except RecursionError:
         raise ValueError("a chunk that is nested too deeply") from None
     except ValueError:  # the last chunk may be cut
-        events = json.loads(b"[" + b",".join(lines[:-1]) + b"]") if not is_done else [None]
+        events = load_events(lines[:-1]) if not is_done else [None]
     return join_events(events, is_done)
+
+
+def load_events(lines: list[bytes]) -> list[Any]:
+    """Return the JSON of a stream's chunks, read at once: `orjson` takes half the time, and refuses halves of letters.
+
+    Raises:
+        ValueError: one is not JSON.
+        RecursionError: one is nested too deeply.
+    """
+    content = b"[" + b",".join(lines) + b"]"
+    try:
+        events = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        events = json.loads(content)
+    return events  # type: ignore[no-any-return]
 
 
 def join_events(events: list[Any], is_done: bool) -> StreamedText:

@@ -10,6 +10,9 @@ UPSTREAM = "upstream_error"
 TIMEOUT = "timeout_error"
 AUTHENTICATION = "authentication_error"
 
+REFUSED = "upstream_refused"
+"""The code of a request that a server behind refuses."""
+
 
 class ApiError(Exception):
     """A request that is not answered: its HTTP status, and the fields of the body.

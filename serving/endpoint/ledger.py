@@ -14,7 +14,7 @@ class Prices:
 
     Args:
         tokens: role → mean completion tokens of one call; a role without is priced by call.
-        calls: role → cost of one call in x: 1 for the solver, λ for the verifier; None if λ is unknown.
+        calls: role → cost of one call in x: 1 for the solver, λ for the verifier, ρ for the scorer; None if unknown.
     """
 
     tokens: Mapping[str, float] = field(default_factory=dict)
@@ -26,12 +26,13 @@ class Charge:
     """One call: what it used.
 
     Args:
-        role: ``solver`` or ``verifier``.
+        role: ``solver``, ``verifier`` or ``scorer``.
         status: ``finished``, ``cancelled`` or ``failed``.
         prompt: prompt tokens; None if unknown.
         completion: sampled tokens.
         is_counted: whether the server counted them; if not, they are chunks.
         text_key: calls of equal keys have the same prompt.
+        read: tokens of a solution that a scorer read for the first time.
     """
 
     role: str
@@ -40,6 +41,7 @@ class Charge:
     completion: int
     is_counted: bool
     text_key: object = None
+    read: int = 0
 
 
 @dataclass
@@ -48,13 +50,14 @@ class Ledger:
 
     charges: list[Charge] = field(default_factory=list)
 
-    def record_call(self, role: str, status: str, received: StreamedText | None, text_key: object = None) -> None:
+    def record_call(
+        self, role: str, status: str, received: StreamedText | None, text_key: object = None, read: int = 0
+    ) -> None:
         """Record a call that ended, in whatever way; nothing is received of one that never began."""
-        if received is None:
-            self.charges.append(Charge(role, status, None, 0, True, text_key))
-        else:
+        counted: tuple[int | None, int, bool] = (None, 0, True)
+        if received is not None:
             counted = received.prompt_tokens, received.completion_tokens, received.is_counted
-            self.charges.append(Charge(role, status, *counted, text_key))
+        self.charges.append(Charge(role, status, *counted, text_key, read))
 
     def count_calls(self, role: str, status: str) -> int:
         """Return the number of calls of a role that ended in one way."""
@@ -82,11 +85,20 @@ class Ledger:
         usage = {"prompt_tokens": prompt, "completion_tokens": sampled, "total_tokens": prompt + sampled}
         return usage, notes
 
+    def sum_role_tokens(self) -> dict[str, dict[str, int]]:
+        """Return the tokens that are known of each role, in the form of the usage."""
+        tokens: dict[str, dict[str, int]] = {}
+        for charge in self.charges:
+            own = tokens.setdefault(charge.role, {"prompt_tokens": 0, "completion_tokens": 0})
+            own["prompt_tokens"] += charge.prompt or 0
+            own["completion_tokens"] += charge.completion
+        return tokens
+
     def compute_cost(self, prices: Prices) -> float | None:
         """Return the compute of all calls in x; None if the cost of a role is unknown.
 
-        A role's tokens cost their share of the mean tokens of one call. Without that mean, each call that began counts
-        as a whole one.
+        A role's tokens cost their share of the mean tokens of one call: the sampled ones, and of a scorer those of the
+        solutions that it read. Without that mean, each call that began counts as a whole one.
         """
         total = 0.0
         for role in {charge.role for charge in self.charges}:
@@ -95,7 +107,8 @@ class Ledger:
                 return None
             own = [charge for charge in self.charges if charge.role == role]
             begun = sum(charge.status != "failed" or charge.completion > 0 for charge in own)
-            total += price * (sum(charge.completion for charge in own) / mean if mean else begun)
+            work = sum(charge.read if role == "scorer" else charge.completion for charge in own)
+            total += price * (work / mean if mean else begun)
         return total
 
 

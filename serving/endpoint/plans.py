@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import OrderedDict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
@@ -28,6 +28,9 @@ from isocompute.serving.policy_choice import build_policy, can_carry_out, choose
 
 MOST_PLANS = 256
 """Plans that are kept; a budget is rounded down to three digits, so that few are made."""
+
+SERVED_NEEDS = {"verifier": "verifications", "scorer": "scores"}
+"""Role → what its server gives to strategies that need it."""
 
 PUBLISHED_THRESHOLDS = {"beta": 0.95, "weighted-beta": 0.95, "doubling": 0.75, "window": 5.0}
 """Rule → the threshold of its publication, for a rule without one; ``certain`` has none to choose."""
@@ -100,7 +103,10 @@ class PlanBook:
     _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "plans"))
 
     def __post_init__(self) -> None:
+        known = self.profile.strategies
         self.profile = keep_served_strategies(self.profile, self.roles)
+        self.left_out = [name for name in known if name not in self.profile.strategies]
+        """The strategies of the profile that the servers here cannot carry out."""
 
     async def find_spending(self, options: Options) -> Spending:
         """Return how a request's compute is spent; a plan is made in a thread, once.
@@ -179,8 +185,8 @@ class PlanBook:
         S, V = best.numbers["S"], best.numbers.get("V", 0)
         trust = self.profile.odds_exponent or 1.0
         decider = FixedAllocation(best.strategy, S, V, trust)
-        most = compute_most(S, V, self.profile.lam)
-        name, calls = f"{best.strategy} {best.settings}", float(S + S * V)
+        most = compute_most(S, V, self.profile.lam, self.rho if decider.is_scored else 0.0)
+        name, calls = f"{best.strategy} {best.settings}", float(S + S * V + S * decider.is_scored)
         return Spending(decider, name, most, best.compute, calls, plan.expected_accuracy)
 
     def choose_cheapest(self, plan: Plan) -> Spending:
@@ -260,70 +266,30 @@ class PlanBook:
         name = f"{policy.rule} {policy.threshold:g} within S={policy.solutions}"
         return Spending(policy, name, most, mean, calls, accuracy, tuple(notes))
 
+    @property
+    def rho(self) -> float | None:
+        """ρ, the cost of scoring a solution in solutions; None if it is unknown."""
+        return self.profile.rhos.get("completion")
+
     def read_prices(self) -> Prices:
-        """Return what the tokens of each role cost, from the profile."""
+        """Return what the tokens of each role cost, from the profile; a scorer has those of the solutions it reads."""
         tokens = {}
         for role, usage in measure_usage(self.profile).items():
             if usage.completion is not None and usage.completion.mean() > 0:
                 tokens[role] = float(usage.completion.mean())
-        return Prices(tokens, {"solver": 1.0, "verifier": self.profile.lam})
-
-    def describe_cost(self) -> list[str]:
-        """Return the lines of ``serve --dry-run``: what a request costs at most and on average.
-
-        Raises:
-            ApiError: the server's own budget cannot be planned.
-        """
-        options = Options()
-        spending = SINGLE_CALL
-        if self.choose_policy(options) != OFF:
-            spending = self.make_spending(self.make_plan(round_options(options)), options)
-        decider, tokens = spending.decider, self.read_prices().tokens
-        S, V = decider.solutions, decider.verifications_per_solution
-        limits = {
-            role: model.model_dump().get("settings", {}).get("max_tokens")
-            for role, model in self.profile.models.items()
-        }
-        calls = f"{S + S * V:.0f} calls ({S} solutions, {S * V:.0f} verifications)"
-        longest = {role: limit for role, limit in limits.items() if limit}
-        lines = [
-            f"A request without options of its own: {spending.name}, budget {self.defaults.budget.text}.",
-            f"  at most, with texts of their mean length: {self._describe_amounts(S, S * V, tokens)}, {calls}",
-        ]
-        if "solver" in longest and ("verifier" in longest or not V):
-            amounts = self._describe_amounts(S, S * V, longest)
-            lines.insert(1, f"  at most, with texts as long as they may be: {amounts}, {calls}")
-        if spending.mean is None or spending.calls is None:
-            lines.append("  on average: unknown, since the profile holds no measurement of this policy")
-        elif spending.calls == S + S * V:
-            lines.append(f"  on average: {self._describe_amounts(S, S * V, tokens)}, {spending.calls:.0f} calls")
-        else:
-            lines.append(f"  on average: {format_compute(spending.mean)}, {spending.calls:.3g} calls")
-        if spending.accuracy is not None:
-            lines.append(f"  accuracy to expect: {100 * spending.accuracy:.1f} %")
-        return [*lines, *(f"  {note}" for note in spending.notes)]
-
-    def _describe_amounts(self, solutions: float, verifications: float, lengths: Mapping[str, float | None]) -> str:
-        """Return compute and completion tokens of calls with texts of given lengths, in words."""
-        prices, counts = self.read_prices(), {"solver": solutions, "verifier": verifications}
-        asked = [role for role, count in counts.items() if count]
-        known = {role: lengths.get(role) or 0.0 for role in asked}
-        if not all(known.values()):
-            most = compute_most(solutions, verifications / solutions, self.profile.lam)
-            return f"{'unknown compute' if most is None else format_compute(most)}, unknown tokens"
-        tokens = sum(count * known[role] for role, count in counts.items() if count)
-        costs = [prices.calls.get(role) for role in asked]
-        if None in costs or not all(role in prices.tokens for role in asked):
-            return f"{tokens:,.0f} completion tokens"
-        x = sum(counts[role] * (prices.calls[role] or 0.0) * known[role] / prices.tokens[role] for role in asked)
-        return f"{format_compute(x)}, {tokens:,.0f} completion tokens"
+        tokens |= {"scorer": tokens["solver"]} if "solver" in tokens else {}
+        return Prices(tokens, {"solver": 1.0, "verifier": self.profile.lam, "scorer": self.rho})
 
 
-def compute_most(solutions: float, verifications: float, lam: float | None) -> float | None:
-    """Return the compute of S solutions with V verifications each, S(1 + λV); None if λ is needed and unknown."""
-    if not verifications:
-        return float(solutions)
-    return None if lam is None else solutions * (1 + lam * verifications)
+def compute_most(solutions: float, verifications: float, lam: float | None, rho: float | None = 0.0) -> float | None:
+    """Return the compute of S solutions with V verifications each, S(1 + λV + ρ); None if what is needed is unknown.
+
+    >>> compute_most(4, 2, 0.5), compute_most(4, 0, None, 1.5)
+    (8.0, 10.0)
+    """
+    if rho is None or (verifications and lam is None):
+        return None
+    return float(solutions * (1 + (lam or 0.0) * verifications + rho))
 
 
 def keep_served_strategies(profile: Profile, roles: Collection[str]) -> Profile:
@@ -333,7 +299,7 @@ def keep_served_strategies(profile: Profile, roles: Collection[str]) -> Profile:
     >>> list(keep_served_strategies(read_profile("lab"), ["solver"]).strategies)
     ['sc']
     """
-    needs = {"solutions"} | ({"verifications"} if "verifier" in roles else set())
+    needs = {"solutions"} | {need for role, need in SERVED_NEEDS.items() if role in roles}
     kept = {name: part for name, part in profile.strategies.items()
             if name in STRATEGIES and STRATEGIES[name].needs in needs}  # fmt: skip
     return profile.model_copy(update={"strategies": kept})

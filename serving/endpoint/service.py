@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from isocompute.serving.endpoint.answering import Answering, Outcome, Verifier
 from isocompute.serving.endpoint.errors import UPSTREAM, ApiError
@@ -19,7 +19,12 @@ from isocompute.serving.endpoint.plans import SINGLE_CALL, PlanBook, Spending
 from isocompute.serving.endpoint.prompting import RoleSettings, SolverCall, build_solver_call
 from isocompute.serving.endpoint.reading import AnswerReader
 from isocompute.serving.endpoint.requests import ChatRequest
+from isocompute.serving.endpoint.scorer_settings import ScorerSettings
+from isocompute.serving.endpoint.scoring import RewardModel
 from isocompute.serving.endpoint.upstream import Upstream
+
+if TYPE_CHECKING:
+    from isocompute.runners.scorers.formats.base import RewardModelFormat
 
 MODELS_SECONDS = 5.0
 """Seconds for which a list of models is not asked for again."""
@@ -38,6 +43,7 @@ class Job:
         spending: how its compute is spent.
         call: how solutions are sampled; None if it is passed through.
         verifier: the verifier; None if nothing is verified.
+        scorer: the reward model; None if nothing is scored.
         ends_at: the time of the event loop at which the answer is due; None without a deadline.
         ledger: every call so far.
         notes: what the client should know.
@@ -47,6 +53,7 @@ class Job:
     spending: Spending
     call: SolverCall | None
     verifier: Verifier | None
+    scorer: RewardModel | None
     ends_at: float | None
     ledger: Ledger = field(default_factory=Ledger)
     notes: tuple[str, ...] = ()
@@ -60,8 +67,10 @@ class Service:
         plans: the plans.
         solver: the solver's servers.
         verifier: the verifier's servers; None without any.
+        scorer: the scorer's servers; None without any.
         settings: how each role was prompted in the profile's run.
-        verifier_model: the verifier's name at its server; None for the only one there.
+        scoring: how its scorer scored, and the format of its tokens; None without one.
+        given_models: role → its model's name at its server; one that is not there has a server with a single model.
         reader: reads answers.
         admission: how many requests are answered at once.
         metrics: counts.
@@ -73,8 +82,10 @@ class Service:
     plans: PlanBook
     solver: Upstream
     verifier: Upstream | None
+    scorer: Upstream | None
     settings: Mapping[str, RoleSettings]
-    verifier_model: str | None
+    scoring: tuple[ScorerSettings, RewardModelFormat] | None
+    given_models: Mapping[str, str]
     reader: AnswerReader
     admission: Admission
     metrics: Metrics
@@ -87,7 +98,7 @@ class Service:
         self.models: list[dict[str, Any]] = []
         self.models_at = -MODELS_SECONDS
         self.listing = asyncio.Lock()
-        self.verifier_name: str | None = None  # known once its server has listed its models
+        self.found_models: dict[str, str] = {}  # the names of verifier and scorer, once their servers listed them
 
     async def list_models(self) -> list[dict[str, Any]]:
         """Return the models of the solver's servers, asked for at most every `MODELS_SECONDS`.
@@ -126,15 +137,30 @@ class Service:
         """
         if self.verifier is None:
             return None
+        return Verifier(self.verifier, await self._find_model_name(self.verifier), self.settings["verifier"])
+
+    async def find_scorer(self) -> RewardModel | None:
+        """Return the reward model, with its name at its server; None without one.
+
+        Raises:
+            ApiError: as `find_verifier`.
+        """
+        if self.scorer is None or self.scoring is None:
+            return None
+        settings, tokens = self.scoring
+        return RewardModel(self.scorer, await self._find_model_name(self.scorer), tokens, settings)
+
+    async def _find_model_name(self, upstream: Upstream) -> str:
+        role = upstream.role
         async with self.listing:
-            if self.verifier_name is None:
-                names = [model["id"] for model in await self.verifier.list_models()]
-                if self.verifier_model is None and len(names) != 1:
+            if role not in self.found_models:
+                names = [model["id"] for model in await upstream.list_models()]
+                if role not in self.given_models and len(names) != 1:
                     raise ApiError(
-                        502, "The verifier's server has several models; name one with --model verifier=NAME.", UPSTREAM
+                        502, f"The {role}'s server has several models; name one with --model {role}=NAME.", UPSTREAM
                     )
-                self.verifier_name = self.verifier_model or names[0]
-        return Verifier(self.verifier, self.verifier_name, self.settings["verifier"])
+                self.found_models[role] = self.given_models.get(role) or names[0]
+        return self.found_models[role]
 
     async def prepare_job(self, request: ChatRequest, arrived: float) -> Job:
         """Return how a request is answered.
@@ -160,11 +186,11 @@ class Service:
         if why is not None:
             notes = (f"Passed through with a single call: {why}.",)
             call = None if is_chat else build_solver_call(request, self.settings["solver"])
-            return Job(request, SINGLE_CALL, call, None, ends_at, notes=notes)
+            return Job(request, SINGLE_CALL, call, None, None, ends_at, notes=notes)
         spending = await self.plans.find_spending(request.options)
         call = build_solver_call(request, self.settings["solver"])
-        verifier = await self.find_verifier()
-        return Job(request, spending, call, verifier, ends_at, notes=spending.notes)
+        verifier, scorer = await self.find_verifier(), await self.find_scorer()
+        return Job(request, spending, call, verifier, scorer, ends_at, notes=spending.notes)
 
     async def sample_answer(self, job: Job) -> Outcome:
         """Sample until the policy stops, and choose the answer.
@@ -174,8 +200,9 @@ class Service:
         """
         assert job.call is not None, "a job that is passed through is not sampled"
         work = Answering(
-            job.call, job.spending.decider, self.solver, job.verifier, self.reader, job.ledger, self.width, job.ends_at
-        )
+            job.call, job.spending.decider, self.solver, job.verifier, job.scorer, self.reader, job.ledger, self.width,
+            job.ends_at,
+        )  # fmt: skip
         return await work.find_answer()
 
     async def fetch_answer(self, job: Job) -> dict[str, Any]:
@@ -231,6 +258,7 @@ class Service:
         return {
             **fields,
             "compute": None if compute is None else round(compute, 4),
+            "tokens": ledger.sum_role_tokens(),
             "stopped": stopped,
             "cancelled": sum(charge.status == "cancelled" for charge in ledger.charges),
             "failed": sum(charge.status == "failed" for charge in ledger.charges),

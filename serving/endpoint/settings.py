@@ -17,6 +17,7 @@ from isocompute.runners.prompts import load_prompt
 from isocompute.serving.endpoint.options import AUTO, POLICY_NAMES, VALUE_RULE
 from isocompute.serving.endpoint.plans import Defaults
 from isocompute.serving.endpoint.prompting import SAMPLING_FIELDS, RoleSettings
+from isocompute.serving.endpoint.scorer_settings import ScorerSettings, read_scorer_settings
 from isocompute.serving.policy_choice import is_policy_file
 
 KEY_VARIABLE = "ISOCOMPUTE_SERVE_KEY"
@@ -25,7 +26,7 @@ KEY_VARIABLE = "ISOCOMPUTE_SERVE_KEY"
 SHORTEST_KEY = 16
 """Characters of the shortest key with which the server listens beyond loopback."""
 
-SERVED_ROLES = ("solver", "verifier")
+SERVED_ROLES = ("solver", "verifier", "scorer")
 DEFAULT_GRADER = "math"
 VERIFIER_PROMPT = "genrm-base"
 """The prompt of a verifier of which the profile names none."""
@@ -43,6 +44,7 @@ class ServeSettings:
         defaults: what is done where a request does not say.
         grader: name of the grader by which answers are read.
         policy_file: a policy from a file; None without one.
+        scorer: how solutions are scored; None without a scorer.
         host, port: where it listens.
         key: the key of clients; None for none.
         width: solutions that are sampled side by side beyond those that are needed anyway.
@@ -60,6 +62,7 @@ class ServeSettings:
     defaults: Defaults
     grader: str = DEFAULT_GRADER
     policy_file: PolicyFile | None = None
+    scorer: ScorerSettings | None = None
     host: str = "127.0.0.1"
     port: int = 8080
     key: str | None = field(default=None, repr=False)
@@ -143,10 +146,11 @@ def build_serve_settings(
         measured,
         servers,
         named,
-        {role: read_role_settings(measured, role) for role in servers},
+        {role: read_role_settings(measured, role) for role in servers if role != "scorer"},
         defaults,
         grader,
         policy_file,
+        read_scorer_settings(measured) if "scorer" in servers else None,
         host,
         key=read_key(host),
         **limits,  # type: ignore[arg-type]
@@ -167,13 +171,11 @@ def split_roles(given: Sequence[str], option: str, example: str) -> dict[str, li
         role, equals, value = text.partition("=")
         if not equals or "/" in role:
             role, value = "solver", text
-        if role == "scorer":
-            raise ConfigError(
-                f"{option} scorer=… is not supported: servers have no common protocol for scores, so that strategies "
-                "that need scores are left out; give a verifier, or sweep with a scorer."
-            )
         if role not in SERVED_ROLES:
-            raise ConfigError(f"{option} has the role '{role}'; write {option} solver={example} or verifier={example}.")
+            raise ConfigError(
+                f"{option} has the role '{role}'; write {option} solver={example}, verifier={example} or "
+                f"scorer={example}."
+            )
         found.setdefault(role, []).extend(part.strip() for part in value.split(",") if part.strip())
     return {role: values for role, values in found.items() if values}
 

@@ -28,10 +28,11 @@ def describe_dry_run(settings: ServeSettings) -> list[str]:
     Raises:
         ConfigError: the server's own budget cannot be planned.
     """
+    from isocompute.serving.endpoint.dry_run import list_costs
     from isocompute.serving.endpoint.errors import ApiError
 
     try:
-        return PlanBook(settings.profile, settings.urls, settings.defaults, settings.policy_file).describe_cost()
+        return list_costs(PlanBook(settings.profile, settings.urls, settings.defaults, settings.policy_file))
     except ApiError as error:
         raise ConfigError(error.message) from None
 
@@ -74,8 +75,10 @@ async def open_service(settings: ServeSettings) -> AsyncIterator[object]:
                 PlanBook(settings.profile, settings.urls, settings.defaults, settings.policy_file),
                 upstreams["solver"],
                 upstreams.get("verifier"),
+                upstreams.get("scorer"),
                 settings.roles,
-                settings.models.get("verifier"),
+                None if settings.scorer is None else (settings.scorer, settings.scorer.load_format()),
+                settings.models,
                 reader,
                 Admission(settings.running, settings.waiting, update_gauges),
                 metrics,
@@ -111,6 +114,8 @@ def run_endpoint(settings: ServeSettings) -> None:
         raise ConfigError(f"isocompute serve needs {error.name}: pip install 'isocompute[serve]'.") from None
     find_servers(settings)
     load_grader_by_name(settings.grader).close()
+    if settings.scorer is not None:
+        settings.scorer.load_format()
 
     @asynccontextmanager
     async def open_frozen() -> AsyncIterator[object]:

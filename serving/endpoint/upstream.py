@@ -19,7 +19,7 @@ import aiohttp
 from isocompute.runners.engines.openai_protocol import parse_completion, parse_error_message
 from isocompute.runners.engines.servers import Server, draw_backoff, parse_retry_after
 from isocompute.serving.endpoint.chunks import StreamedText, parse_stream
-from isocompute.serving.endpoint.errors import OVERLOADED, TIMEOUT, UPSTREAM, ApiError
+from isocompute.serving.endpoint.errors import OVERLOADED, REFUSED, TIMEOUT, UPSTREAM, ApiError
 from isocompute.serving.endpoint.ledger import Ledger
 
 CONNECTING_SECONDS = 10.0
@@ -54,7 +54,7 @@ class Upstream:
     """The servers of one role.
 
     Args:
-        role: ``solver`` or ``verifier``.
+        role: ``solver``, ``verifier`` or ``scorer``.
         servers: the servers.
         session: the client.
         slots: bounds the calls at once, of all roles.
@@ -135,9 +135,11 @@ class Upstream:
         """Return the options that make a server report the tokens of a stream."""
         return {"include_usage": True} | ({"continuous_usage_stats": True} if self.counts_chunks else {})
 
-    def record_call(self, ledger: Ledger, status: str, text: StreamedText | None, text_key: object = None) -> None:
+    def record_call(
+        self, ledger: Ledger, status: str, text: StreamedText | None, text_key: object = None, read: int = 0
+    ) -> None:
         """Record a call that ended, in a ledger and in the metrics."""
-        ledger.record_call(self.role, status, text, text_key)
+        ledger.record_call(self.role, status, text, text_key, read)
         self.record(self.role, status, text)
 
     async def retry_call(self, send_call: Callable[[Server], Awaitable[Result]]) -> Result:
@@ -249,9 +251,7 @@ class Upstream:
             wait = parse_retry_after(answer.headers.get("Retry-After"), time.time())
             return LostCallError(f"HTTP {answer.status}: {said}", wait, status=429 if answer.status == 429 else 502)
         if answer.status in HANDED_ON_STATUSES:
-            return ApiError(
-                answer.status, f"The {self.role} server refuses the request: {said}.", code="upstream_refused"
-            )
+            return ApiError(answer.status, f"The {self.role} server refuses the request: {said}.", code=REFUSED)
         if answer.status in (401, 403):
             key = "rejects the key" if server.headers else "requires a key"
             return ApiError(502, f"The {self.role} server {key}.", UPSTREAM, code="upstream_key")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from isocompute.api.plans import PlanResult, plan
     from isocompute.api.policies import PoliciesResult, policies
     from isocompute.api.profiles import FittedProfile, fit, load_profile
+    from isocompute.api.reports import report
     from isocompute.api.runs import OpenedRun, import_run, open_run, sweep
     from isocompute.api.selection import SelectionResult, select
     from isocompute.api.solving import SolveResult, solve
@@ -54,6 +55,7 @@ PUBLIC = {
     "pilot": "isocompute.api.pilots",
     "plan": "isocompute.api.plans",
     "policies": "isocompute.api.policies",
+    "report": "isocompute.api.reports",
     "select": "isocompute.api.selection",
     "solve": "isocompute.api.solving",
     "sweep": "isocompute.api.runs",
@@ -85,6 +87,7 @@ __all__ = [
     "pilot",
     "plan",
     "policies",
+    "report",
     "select",
     "solve",
     "sweep",

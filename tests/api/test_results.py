@@ -102,9 +102,9 @@ def test_figures_are_drawn_from_runs_and_profiles(lab, written_run):
     assert drawn._repr_png_().startswith(b"\x89PNG")
     assert set(drawn.table["strategy"]) >= {"sc", "weighted"}
     figure, axes = plt.subplots(1, 2)
-    assert iso.figures.figure1(iso.open_run(written_run), ax=axes).figure is figure
+    assert iso.figures.solutions_and_compute(iso.open_run(written_run), ax=axes).figure is figure
     plt.close(figure)
-    assert set(dir(iso.figures)) >= {"figure1", "frontiers", "difficulty"}
+    assert set(dir(iso.figures)) >= {"solutions_and_compute", "frontiers", "difficulty"}
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_a_profile_knows_its_file(written_run, tmp_path):
 
 
 def test_a_plan_names_the_next_best_strategy(lab):
-    assert "next best: " in repr(iso.plan(lab, "128x"))
+    assert "The runner-up, " in repr(iso.plan(lab, "128x"))
 
 
 def test_an_object_in_the_place_of_another_says_which_function_helps(lab, written_run, tmp_path):

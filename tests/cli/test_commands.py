@@ -14,7 +14,7 @@ from rich.console import Console
 
 import isocompute
 from isocompute.cli import main as cli
-from isocompute.cli.screens import plan as report
+from isocompute.cli.screens import text as report
 from isocompute.fits.estimators.fused import ODDS_EXPONENTS
 from isocompute.runners.sampling.sweep import run_sweep
 from isocompute.runners.storage.schema import SOLUTIONS_TABLE, VERIFICATIONS_TABLE
@@ -50,8 +50,11 @@ def test_plan_names_an_allocation_within_the_budget(command):
     ended = command("plan", "--budget", "128x", *LLAMA)
     assert ended.code == 0
     assert ended.err == ""
-    assert ended.out.startswith("At 128x per problem: sc S=128\n")
-    assert "128x (128 solutions' worth) is 2x-plateau" in ended.out
+    assert ended.out.startswith(
+        "Sample 128 solutions of each question, and take the answer with the most votes (sc S=128): 55.6 % of the "
+        "measured problems solved for 128x per problem, within the budget of 128x.\n"
+    )
+    assert "128x is 2x-plateau" in ended.out
     assert "without intervals" in ended.out
 
 
@@ -157,7 +160,7 @@ def test_fit_prints_the_three_laws_side_by_side(command, tmp_path):
     for line in (
         "best cells       0.61 0.39 0.54, 0.46   0.98",
         "edges as bounds  0.51 0.52 0.52, 0.51   1.00",
-        "Smoothed optima at an edge of the grid (only bounds): 4,096x, 8,192x, 16,384x",
+        "so that it is only bounded: 4,096x, 8,192x, 16,384x",
     ):
         assert line in ended.out
 

@@ -118,12 +118,12 @@ def test_without_tokens_lambda_is_unknown_and_what_needs_it_says_so(command, ref
 
 
 def test_the_figure_shows_what_has_a_price(taken, arrays):
-    figures = pytest.importorskip("isocompute.figures.plots.figure1")
+    figures = pytest.importorskip("isocompute.figures.plots.solutions_and_compute")
     profile = estimate_run_profile(str(taken("sc-genrm-scaling", arrays)), "p")
-    table = figures.build_figure1_table(profile)
+    table = figures.build_solutions_and_compute_table(profile)
     assert table.loc[table["strategy"] == "genrm", "compute"].isna().all()
     assert table.loc[table["strategy"] == "sc", "compute"].tolist() == [1, 2, 4]
-    by_solutions, by_compute = figures.draw_figure1(table)
+    by_solutions, by_compute = figures.draw_solutions_and_compute(table)
     assert (len(by_solutions.lines), len(by_compute.lines)) == (table["V"].nunique(), table["V"].nunique())
 
 

@@ -66,7 +66,7 @@ def test_a_url_is_fitted_into_its_store_and_planned_from_there(command, written_
     assert command("plan", "--budget", "8x", "--profile", url).code == 0
     assert command("figures", url, "-o", f"file://{tmp_path}/drawn").code == 0
     assert sorted(os.listdir(tmp_path)) == sorted([*before, "drawn"])
-    assert "figure1.png" in os.listdir(tmp_path / "drawn")
+    assert "solutions_and_compute.png" in os.listdir(tmp_path / "drawn")
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ def test_the_sweep_file_of_a_plan_samples_what_it_recommends(command, tmp_path, 
     arguments = ("plan", "--budget", budget, "--profile", "lab-both-small")
     ended = command(*arguments, "--emit", path)
     assert ended.code == 0
-    assert ended.out.splitlines()[-1] == (
+    assert find_step(ended.out) == (
         f"Written: {path}. To carry it out, set its run and task, and then: isocompute sweep {path}"
     )
     best = json.loads(command(*arguments, "--json").out)["recommendation"]
@@ -135,7 +135,7 @@ def test_a_plan_writes_its_most_accurate_policy(command, refused, tmp_path):
     planned = json.loads(command(*arguments, "--json").out)
     shown = planned["policies"]
     ended = command(*arguments, "--emit", path)
-    assert ended.out.splitlines()[-1].endswith(f"--policy {path}")
+    assert find_step(ended.out).endswith(f"--policy {path}")
     policy = read_policy_file(str(path))
     best = max(shown, key=lambda each: each["accuracy"])
     assert (policy.rule, policy.threshold) == (best["rule"], best["threshold"])
@@ -156,13 +156,18 @@ def test_a_profile_of_means_gives_a_sweep_file_to_fill_in(command, tmp_path):
     assert read_sweep(str(path)).solutions == 8
 
 
-def test_a_plan_ends_with_the_command_that_carries_it_out(command):
-    def last_line(*more: str) -> str:
-        return command("plan", "--profile", "lab-both-small", *more).out.splitlines()[-1]
+def find_step(out: str) -> str:
+    """The line that says how a plan is carried out."""
+    return next(line for line in out.splitlines() if "To carry it out" in line)
 
-    line = last_line("--budget", "3.2M tokens", "--problems", "10000")
-    assert line == "To carry it out: --emit sweep.yaml writes the sweep file."
-    line = last_line("--budget", "32x")
+
+def test_a_plan_says_after_the_advice_by_which_command_it_is_carried_out(command):
+    def find_command(*more: str) -> str:
+        return find_step(command("plan", "--profile", "lab-both-small", *more).out)
+
+    line = find_command("--budget", "3.2M tokens", "--problems", "10000")
+    assert line == "To carry it out: add --emit sweep.yaml, which writes a sweep file."
+    line = find_command("--budget", "32x")
     known = read_profile("lab-both-small").sampling is not None
     assert line.startswith("To carry it out: isocompute solve questions.csv -o answers --profile lab-both-small")
     assert line.endswith("--budget 32x" if known else "--budget 32x --config sweep.yaml")

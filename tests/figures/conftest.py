@@ -60,11 +60,11 @@ def tables(lab, lab_search, studies, capped):
     """The table of each figure of two panels, by its name."""
     from isocompute.figures.plots.caps import build_caps_table
     from isocompute.figures.plots.difficulty import build_difficulty_table
-    from isocompute.figures.plots.figure1 import build_figure1_table
     from isocompute.figures.plots.frontiers import build_frontiers_table
+    from isocompute.figures.plots.solutions_and_compute import build_solutions_and_compute_table
 
     return {
-        "figure1": build_figure1_table(lab),
+        "solutions_and_compute": build_solutions_and_compute_table(lab),
         "frontiers": build_frontiers_table(lab_search),
         "difficulty": build_difficulty_table(studies),
         "caps": build_caps_table(capped),

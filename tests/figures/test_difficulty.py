@@ -46,7 +46,7 @@ def test_the_lines_are_the_table(tables):
     left, _ = draw_difficulty(table)
     labels = ["one for all", "by agreement", "by oracle (needs the right answers)"]
     assert [line.get_label() for line in left.lines] == labels
-    assert [line.get_linestyle() for line in left.lines] == ["-", "-", "--"]
+    assert len({line.get_linestyle() for line in left.lines}) == len({line.get_marker() for line in left.lines}) == 3
     for line in left.lines:
         own = table[table["level"].isna() & (table["choice"] == line.get_label().partition(" (")[0])]
         assert line.get_xdata().tolist() == own["budget"].tolist()

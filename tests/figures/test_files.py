@@ -6,12 +6,21 @@ from pathlib import Path
 
 import pandas as pd
 
-from isocompute.figures.plots.figure1 import build_figure1_table
+from isocompute.figures.plots.solutions_and_compute import build_solutions_and_compute_table
 from isocompute.figures.source import open_figure_source
 from isocompute.figures.tables import render_table
 from isocompute.runners.storage.schema import PROBLEMS_TABLE, SOLUTIONS_TABLE, VERIFICATIONS_TABLE
 
-FILES = ("caps", "difficulty", "figure1", "frontiers", "policies")
+FILES = (
+    "caps",
+    "difficulty",
+    "difficulty_bars",
+    "frontiers",
+    "policies",
+    "solutions_and_compute",
+    "solutions_and_compute_by_level",
+    "verifier",
+)
 
 
 def test_files_depend_neither_on_the_folder_nor_on_the_order_of_rows(
@@ -29,8 +38,10 @@ def test_files_depend_neither_on_the_folder_nor_on_the_order_of_rows(
         content = path.read_bytes()
         assert content == (tmp_path / "here" / path.name).read_bytes(), path.name
         assert b"/Type3" not in content
-    table = build_figure1_table(open_figure_source(str(run)).profile)
-    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "there" / "figure1.csv"), table, check_dtype=False, rtol=1e-9)
+    table = build_solutions_and_compute_table(open_figure_source(str(run)).profile)
+    pd.testing.assert_frame_equal(
+        pd.read_csv(tmp_path / "there" / "solutions_and_compute.csv"), table, check_dtype=False, rtol=1e-9
+    )
 
 
 def test_what_is_unknown_is_left_empty_and_no_digit_depends_on_rounding_errors():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from isocompute.figures.plots.frontiers import FRONTIERS_COLUMNS, build_frontiers_table, draw_frontiers
+from isocompute.figures.plots.frontiers import FRONTIERS_COLUMNS, MOST_SHIFT, build_frontiers_table, draw_frontiers
 from isocompute.figures.style import get_figure
 from isocompute.planner.compare import compute_frontier
 from isocompute.planner.strategies.registry import get_strategy_colour
@@ -55,28 +55,24 @@ def test_the_lines_are_the_table(tables):
     for lines, column in ((left.lines, "accuracy"), (leads, "lead")):
         for line in lines:
             own = table[table["strategy"] == line.get_label()]
-            assert line.get_xdata().tolist() == own["budget"].tolist()
+            shift = np.log2(line.get_xdata() / own["budget"].to_numpy())
+            np.testing.assert_allclose(shift, shift[0], atol=1e-9)
+            assert abs(shift[0]) <= (MOST_SHIFT if column == "lead" else 0) + 1e-9
             np.testing.assert_allclose(line.get_ydata(), 100 * own[column])
             assert line.get_color() == get_strategy_colour(line.get_label())
 
 
-def test_the_band_is_that_of_the_best_within_the_largest_budget(tables):
+def test_each_lead_has_its_paired_interval(tables):
     table = tables["frontiers"]
     _, right = draw_frontiers(table)
-    last = table[table["budget"] == table["budget"].max()]
-    best = last.loc[last["accuracy"].idxmax(), "strategy"]
-    assert right.get_title() == f"(b) ahead of SC, band: 95 %, for {best}"
-    own = table[table["strategy"] == best]
-    (band,) = right.collections
-    edges = band.get_paths()[0].vertices[:, 1]
-    np.testing.assert_allclose([edges.min(), edges.max()], [100 * own["lead_low"].min(), 100 * own["lead_high"].max()])
-
-
-def test_where_sc_is_the_best_there_is_no_band(tables):
-    table = tables["frontiers"].query("strategy == 'sc' or accuracy < 0.5")
-    _, right = draw_frontiers(table)
-    assert right.get_title() == "(b) ahead of SC"
-    assert not right.collections
+    _, *leads = right.lines
+    assert len(right.collections) == len(leads) == len(set(table["strategy"])) - 1
+    for line, bars in zip(leads, right.collections, strict=True):
+        own = table[table["strategy"] == line.get_label()]
+        ends = np.array(bars.get_segments())
+        np.testing.assert_allclose(ends[:, :, 0], np.stack([line.get_xdata()] * 2, axis=1))
+        np.testing.assert_allclose(ends[:, :, 1], 100 * own[["lead_low", "lead_high"]])
+    assert right.get_title() == "(b) lead over SC, paired 95 % intervals"
 
 
 def test_lines_go_from_left_to_right_whatever_the_order_of_the_rows(tables):
@@ -86,7 +82,7 @@ def test_lines_go_from_left_to_right_whatever_the_order_of_the_rows(tables):
     assert get_figure(left).get_suptitle().startswith("100 problems, expected accuracies on new ones")
 
 
-def test_what_was_run_has_a_dot_and_an_interpolated_size_has_none(tables):
+def test_what_was_run_has_a_marker_and_an_interpolated_size_has_none(tables):
     table = tables["frontiers"]
     assert table["interpolated"].any()
     assert not table.loc[~table["strategy"].str.contains("+", regex=False), "interpolated"].any()
@@ -94,6 +90,6 @@ def test_what_was_run_has_a_dot_and_an_interpolated_size_has_none(tables):
     for line in (*left.lines, *right.lines[1:]):
         own = table[table["strategy"] == line.get_label()].sort_values("budget")
         assert line.get_markevery() == np.flatnonzero(~own["interpolated"]).tolist()
-    assert get_figure(left).get_suptitle().endswith("; without a dot: not run, interpolated")
+    assert get_figure(left).get_suptitle().endswith("; without a marker: not run, interpolated")
     run = table[~table["interpolated"]]
     assert "interpolated" not in get_figure(draw_frontiers(run)[0]).get_suptitle()

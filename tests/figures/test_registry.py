@@ -14,8 +14,8 @@ import pytest
 
 import isocompute
 from isocompute.errors import ConfigError
-from isocompute.figures.files import make_figure_files
-from isocompute.figures.registry import FIGURES, FigureEntry, FigureInput
+from isocompute.figures.files import FigureFiles, draw_figures, make_figure_files
+from isocompute.figures.registry import FIGURES, MISSING_INPUTS, FigureEntry, FigureInput
 from isocompute.figures.source import FigureSource, open_figure_source
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import SOLUTIONS_TABLE
@@ -43,7 +43,7 @@ FUNCTIONS = {"mine_table": mine_table, "draw_mine": draw_mine}
 
 
 def test_every_entry_is_called_by_its_name_and_so_are_its_functions():
-    assert list(FIGURES) == ["figure1", "frontiers", "difficulty", "caps", "policies", "search_tree"]
+    assert set(FIGURES) >= {"solutions_and_compute", "frontiers", "search_by_n", "verifier", "search_tree"}
     for name, each in FIGURES.items():
         assert each.name == name
         assert each.description
@@ -53,7 +53,7 @@ def test_every_entry_is_called_by_its_name_and_so_are_its_functions():
 
 
 def test_the_registry_loads_neither_matplotlib_nor_pandas(tmp_path):
-    code = "from isocompute.figures.registry import FIGURES\nimport sys\nFIGURES['figure1']\nprint(*sys.modules)"
+    code = "import sys\nfrom isocompute.figures.registry import FIGURES\nFIGURES['caps']\nprint(*sys.modules)"
     environment = {**os.environ, "PYTHONPATH": str(Path(isocompute.__file__).parents[1])}
     command = [sys.executable, "-c", code]
     said = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True).stdout
@@ -66,8 +66,11 @@ def test_a_figure_of_another_package_is_drawn_and_named_in_the_help(add, command
     ended = command("figures", "llama-3.1-8b-math", "-o", tmp_path)
     assert ended.code == 0, ended.err
     assert {path.name for path in tmp_path.iterdir()} == {
-        f"{name}.{kind}" for name in ("figure1", "mine") for kind in ("png", "pdf", "csv")
+        f"{name}.{kind}"
+        for name in ("solutions_and_compute", "surface", "allocation_law", "crossover", "mine")
+        for kind in ("png", "pdf", "csv")
     }
+    assert "policies not drawn: the profile has no policies\n" in ended.out
     assert f"wrote {tmp_path}/mine.png\nwrote {tmp_path}/mine.pdf\nwrote {tmp_path}/mine.csv\n" in ended.out
     assert (tmp_path / "mine.csv").read_text() == "S,problems\n1,128\n2,128\n"
     said = " ".join(command("figures", "--help").out.split())
@@ -105,7 +108,7 @@ HERE = "The figure 'mine' of somebody-s-package "
 def test_a_figure_that_fails_is_a_sentence(add, means, added, sentence):
     add({**FUNCTIONS, "boom": boom, "draw_nowhere": draw_nowhere}, mine=added)
     with pytest.raises(ConfigError) as raised:
-        make_figure_files("mine", FIGURES["mine"], FigureSource(means))
+        make_figure_files("mine", FIGURES["mine"], means)
     assert str(raised.value) == HERE + sentence
 
 
@@ -140,25 +143,29 @@ def test_a_package_that_cannot_be_imported_is_a_sentence_and_the_help_says_it(
 def test_an_entry_that_needs_what_is_not_there_is_a_sentence():
     with pytest.raises(ConfigError) as raised:
         entry(needs="moon")
-    assert str(raised.value) == "The figure 'mine' needs 'moon'; it must need one of profile, run, studies, search."
+    named = "profile, profiles, run, source, studies, search"
+    assert str(raised.value) == f"The figure 'mine' needs 'moon'; it must need one of {named}."
 
 
 def test_a_run_gives_its_profile_its_rows_and_its_studies(written_run):
     source = open_figure_source(str(written_run))
-    profile, run, studies, search = map(source.get_input, get_args(FigureInput))
+    profile, profiles, run, itself, studies, search = map(source.get_input, get_args(FigureInput))
     assert (profile.name, profile.problems) == ("run", 4)
     assert isinstance(run, Run)
     assert len(run.read_frame(SOLUTIONS_TABLE)) == 24
-    assert [study.kind for study in studies] == ["agreement", "oracle"]
-    assert search is None
+    assert itself is source
+    assert [study.kind for study in studies] == ["agreement", "score", "level", "estimate", "oracle"]
+    assert (profiles, search) == (None, None)
 
 
-@pytest.mark.parametrize("needs", ["run", "studies", "search"])
+@pytest.mark.parametrize("needs", ["profiles", "run", "studies", "search"])
 def test_a_figure_is_left_out_where_the_source_has_not_what_it_needs(add, means, needs):
     add({"mine_table": boom, "draw_mine": boom}, mine=entry(needs=needs))
-    assert make_figure_files("mine", FIGURES["mine"], FigureSource(means)) == {}
+    (left_out,) = draw_figures([FigureSource(means)], ["mine"])
+    assert left_out == FigureFiles("mine", "", {}, MISSING_INPUTS[needs])
 
 
 def test_a_table_without_rows_is_not_drawn(add, means):
     add({"mine_table": lambda profile: pd.DataFrame(), "draw_mine": boom}, mine=entry())
-    assert make_figure_files("mine", FIGURES["mine"], FigureSource(means)) == {}
+    files = make_figure_files("mine", FIGURES["mine"], means)
+    assert (files.contents, files.reason) == ({}, FIGURES["mine"].missing)

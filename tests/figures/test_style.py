@@ -11,13 +11,22 @@ from matplotlib.figure import Figure
 from isocompute.errors import DataError
 from isocompute.figures.plots.caps import draw_capped_accuracies, draw_capped_gains, draw_caps
 from isocompute.figures.plots.difficulty import draw_choices, draw_difficulty, draw_levels
-from isocompute.figures.plots.figure1 import draw_by_compute, draw_by_solutions, draw_figure1
 from isocompute.figures.plots.frontiers import draw_frontiers, draw_lead, draw_strategy_accuracies
+from isocompute.figures.plots.solutions_and_compute import (
+    draw_by_compute,
+    draw_by_solutions,
+    draw_solutions_and_compute,
+)
 from isocompute.figures.style import add_title_prefix, get_figure, prepare_axes, render_figure, render_file
 
-PAIRS = {"figure1": draw_figure1, "frontiers": draw_frontiers, "difficulty": draw_difficulty, "caps": draw_caps}
+PAIRS = {
+    "solutions_and_compute": draw_solutions_and_compute,
+    "frontiers": draw_frontiers,
+    "difficulty": draw_difficulty,
+    "caps": draw_caps,
+}
 PANELS = {
-    "figure1": (draw_by_solutions, draw_by_compute),
+    "solutions_and_compute": (draw_by_solutions, draw_by_compute),
     "frontiers": (draw_strategy_accuracies, draw_lead),
     "difficulty": (draw_choices, draw_levels),
     "caps": (draw_capped_accuracies, draw_capped_gains),
@@ -60,9 +69,9 @@ def test_without_axes_a_figure_is_made_that_pyplot_does_not_keep(tables, name):
 
 
 def test_our_own_figures_do_not_depend_on_the_settings_around_them(tables):
-    plain = render_figure(get_figure(draw_figure1(tables["figure1"])[0]), "png", dpi=40)
+    plain = render_figure(get_figure(draw_solutions_and_compute(tables["solutions_and_compute"])[0]), "png", dpi=40)
     with mpl.rc_context({"font.size": 20, "axes.facecolor": "black", "savefig.bbox": "tight", "pdf.fonttype": 3}):
-        changed = get_figure(draw_figure1(tables["figure1"])[0])
+        changed = get_figure(draw_solutions_and_compute(tables["solutions_and_compute"])[0])
         assert render_figure(changed, "png", dpi=40) == plain
         assert b"/Type3" not in render_figure(changed, "pdf")
         assert mpl.rcParams["font.size"] == 20
@@ -70,7 +79,7 @@ def test_our_own_figures_do_not_depend_on_the_settings_around_them(tables):
 
 def test_axes_of_somebody_keep_their_own_settings(tables):
     with mpl.rc_context({"axes.titlesize": 21, "lines.markersize": 11}):
-        axes = draw_by_compute(tables["figure1"], ax=Figure().subplots())
+        axes = draw_by_compute(tables["solutions_and_compute"], ax=Figure().subplots())
     assert axes.title.get_fontsize() == 21
     assert {line.get_markersize() for line in axes.lines} == {11}
 
@@ -94,7 +103,7 @@ def test_a_number_of_axes_that_does_not_fit_is_a_sentence(tables, grid):
     with pytest.raises(
         DataError, match=r"^ax must be 2 matplotlib Axes, or None for a new figure; got Axes, Axes, Axes"
     ):
-        draw_figure1(tables["figure1"], ax=three)
+        draw_solutions_and_compute(tables["solutions_and_compute"], ax=three)
     with (
         pytest.raises(DataError, match=r"^ax must be one matplotlib Axes, or None for a new figure; got Axes, Axes"),
         prepare_axes(grid),

@@ -88,7 +88,16 @@ def test_figures_show_frontiers_and_difficulty_too(command, written_run, tmp_pat
     assert command("figures", written_run, "-o", tmp_path / "drawn").code == 0
     assert {path.name for path in (tmp_path / "drawn").iterdir()} == {
         f"{name}.{kind}"
-        for name in ("figure1", "frontiers", "difficulty", "caps", "policies")
+        for name in (
+            "solutions_and_compute",
+            "solutions_and_compute_by_level",
+            "frontiers",
+            "difficulty",
+            "difficulty_bars",
+            "caps",
+            "policies",
+            "verifier",
+        )
         for kind in ("png", "pdf", "csv")
     }
 

@@ -14,11 +14,13 @@ from isocompute.errors import DataError, IsocomputeError
 from isocompute.fits import Pool
 from isocompute.fits.choice.recommendation import choose_recommendations
 from isocompute.planner.estimate.pool_from_run import read_pool
+from isocompute.planner.evaluation.full_pilots import evaluate_full_pilots, list_pilot_sizes, measure_profile
 from isocompute.planner.evaluation.measured_pool import measure_pool
 from isocompute.planner.evaluation.pilots import PilotShape, choose_default_shape, complete_shape, draw_pilot
 from isocompute.planner.evaluation.regret import ADVICE, evaluate_pool, evaluate_split, measure_regret, split_problems
 from isocompute.planner.evaluation.rules import ALWAYS_SC, PUBLISHED_LAW, Allocation, list_fixed_rules
 from isocompute.planner.evaluation.run_evaluation import evaluate_run, sort_problems
+from isocompute.planner.profile import read_profile
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import PROBLEMS_TABLE, SOLUTIONS_TABLE, VERIFICATIONS_TABLE
 
@@ -274,3 +276,25 @@ def test_the_order_of_rows_changes_nothing(framed_run, rewrite):
     again = evaluate_run(framed_run, {}, splits=2)
     for rule, regret in found.evaluation.regret.items():
         assert (again.evaluation.regret[rule] == regret).all()
+
+
+def test_full_pilots_of_the_largest_size_have_the_regret_of_an_evaluation(measured):
+    found = evaluate_full_pilots(measured, 3)
+    assert (list(found.advice), found.scored, found.budgets) == ([5, 10, 18], 12, measured.budgets)
+    expected = evaluate_pool(measured, PilotShape(18, 16, 8, 4), 3).regret
+    np.testing.assert_allclose(found.advice[18], expected[ADVICE])
+    for name, regret in found.rules.items():
+        np.testing.assert_allclose(regret, expected[name])
+
+
+def test_full_pilots_hold_two_clusters_and_leave_one_out(measured):
+    assert list_pilot_sizes(replace(measured, clusters=np.arange(30) // 6)) == [10, 18]
+    paired = replace(measured, clusters=np.arange(30) // 2)
+    assert list(evaluate_full_pilots(paired, 2).advice) == [5, 10, 18]
+    with pytest.raises(DataError, match="takes at least two clusters, and a third one scores it"):
+        evaluate_full_pilots(replace(measured, clusters=np.arange(30) // 15), 2)
+
+
+def test_a_profile_of_means_has_no_pilots():
+    with pytest.raises(DataError, match=r"at least 4 independent problems; the profile 'llama-3\.1-8b-math' has 0"):
+        measure_profile(read_profile("llama-3.1-8b-math"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from rich.console import Console
@@ -26,7 +27,7 @@ def test_every_strategy_with_verifications_has_a_law_with_a_prefactor_or_a_reaso
     assert list(laws) == ["genrm", "genrm+vote", "weighted", "fused"]
     for name, each in laws.items():
         found, said = build_strategy_law(each).to_dict(), describe_strategy_law(name, each)
-        assert said.startswith(f"Law of {name}: ")
+        assert said.startswith(f"Law of {name}{':' if found['a'] is None else ','} ")
         assert (found["a"] is None) == (found["unknown_reason"] is not None) == ("unknown" in said)
         assert found["optima"] == len(found["budgets"]) == len(found["edges"])
         assert found["at_edge"] == sum(edge != "" for edge in found["edges"])
@@ -53,7 +54,7 @@ def test_the_law_of_the_recommendation_comes_first(command):
     arguments = ("plan", "--profile", "lab", "--budget", "128x")
     said = " ".join(command(*arguments).out.split())
     recommended = json.loads(command(*arguments, "--json").out)["recommendation"]["strategy"]
-    laws = [part.split(":")[0] for part in said.split("Law of ")[1:]]
+    laws = [re.split("[:,]", part)[0] for part in said.split("Law of ")[1:]]
     assert laws[0] == recommended
     assert "genrm" in laws
 
@@ -105,4 +106,4 @@ def test_a_plateau_is_printed_with_three_digits(lab_findings):
     with console.capture() as printed:
         console.print(format_plateau(lab_findings), highlight=False)
     low, high = lab_findings.plateau_interval
-    assert printed.get().strip() == f"{lab_findings.plateau:.3g}x [{low:.3g}, {high:.3g}]"
+    assert printed.get().strip() == f"{lab_findings.plateau:.3g}x (95 % interval {low:.3g}x to {high:.3g}x)"

@@ -107,8 +107,8 @@ def test_a_plan_between_two_sizes_is_marked_in_table_json_and_a_note(command, tm
     assert "beam+weighted N=8 M=4 (between N=4 and N=16, ±" in note
     assert any(warning.startswith("The recommendation rests on it: run that size") for warning in decided["warnings"])
     said = command("plan", "-b", "30x", "-p", tmp_path / "p.json", columns=120).out
-    assert "At 30x per problem: beam+weighted N=8 M=4 (interpolated)" in said
-    assert f"(interpolated {100 * accuracy[:, :2].mean():.1f} %)" in said
+    assert "(beam+weighted N=8 M=4 (interpolated)): " in " ".join(said.split())
+    assert f"Interpolated between what was measured: {100 * accuracy[:, :2].mean():.1f} %" in said
     assert "N=8 M=4 *" in said
     assert "* A size that was not run: interpolated in log N between the sizes that were." in said
     run = command("plan", "-b", "40x", "-p", tmp_path / "p.json", columns=120).out

@@ -313,7 +313,8 @@ def test_a_rule_without_a_measurement_needs_a_threshold(ask, scripted, lab_profi
 def test_a_rule_takes_the_threshold_that_the_profile_has_for_a_budget(ask, scripted, lab_profile):
     option = next(each for each in iso.plan(lab_profile.name, "16x")._plan.policies if each.rule == "beta")
     solved = solve_questions(ask("16x", policy="beta"), load=scripted())
-    assert solved.settings == f"at {option.threshold:g}, at most {option.most_solutions} solutions"
+    assert solved.settings == f"at {option.threshold:g}, at most {option.limit} solutions"
+    assert option.limit < option.most_solutions
     assert (solved.expected_accuracy, solved.expected_compute) == (option.accuracy, option.compute)
 
 
@@ -399,9 +400,9 @@ def test_what_is_wrong_is_said_before_anything_is_written(
     ("content", "sentence"),
     [
         ("id,answer\na,1\n", "there is no column 'question'; it has id, answer"),
-        ("id,question\na,1 + 1\na,2 + 2\n", "the name 'a' appears twice"),
+        ("id,question\na,1 + 1\na,2 + 2\n", "the id 'a' appears twice"),
         ("id,question\na,\n", "'question' is empty"),
-        ("id,question\n", "holds no problems"),
+        ("id,question\n", "holds no questions"),
         ("", "holds no questions"),
     ],
 )

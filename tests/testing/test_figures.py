@@ -10,9 +10,14 @@ from isocompute.testing import FigureSuite
 pytest.importorskip("matplotlib")
 
 
-class TestFigure1(FigureSuite):
-    entry = FIGURES["figure1"]
+class TestSolutionsAndCompute(FigureSuite):
+    entry = FIGURES["solutions_and_compute"]
     panels = 2
+
+
+class TestSolutionsAndComputeByLevel(FigureSuite):
+    entry = FIGURES["solutions_and_compute_by_level"]
+    panels = 5
 
 
 class TestFrontiers(FigureSuite):
@@ -36,5 +41,6 @@ class TestPolicies(FigureSuite):
 
 
 def test_no_figure_of_a_profile_is_left_out():
-    tested = [suite.entry for suite in (TestFigure1, TestFrontiers, TestDifficulty, TestCaps, TestPolicies)]
+    suites = (TestSolutionsAndCompute, TestSolutionsAndComputeByLevel, TestFrontiers, TestDifficulty, TestCaps)
+    tested = [suite.entry for suite in (*suites, TestPolicies)]
     assert [FIGURES[name] for name in FIGURES.own if FIGURES[name].needs != "search"] == tested

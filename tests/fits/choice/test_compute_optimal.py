@@ -106,3 +106,11 @@ def test_a_bad_request_is_refused_in_one_sentence(call, sentence):
     with pytest.raises(DataError) as caught:
         call()
     assert str(caught.value) == sentence
+
+
+def test_of_one_strategy_its_best_option_is_what_is_chosen_on_each_level():
+    found = chosen(search(noise=0.05))
+    for level in found.levels:
+        assert list(level.by_strategy) == ["search"]
+        np.testing.assert_array_equal(level.by_strategy["search"].accuracy, level.by_difficulty.accuracy)
+        np.testing.assert_array_equal(level.by_strategy["search"].low, level.by_difficulty.low)

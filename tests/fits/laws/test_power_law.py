@@ -6,7 +6,7 @@ from scipy.optimize import minimize
 from scipy.stats import norm
 
 from isocompute.errors import DataError
-from isocompute.fits.laws.power_law import fit_least_squares, fit_tobit
+from isocompute.fits.laws.power_law import PowerLaw, fit_least_squares, fit_tobit
 
 X = np.log(2.0 ** np.arange(4, 14))
 
@@ -79,3 +79,15 @@ def test_two_points_that_are_no_bounds_are_too_few():
 def test_shapes_that_do_not_match_are_refused():
     with pytest.raises(DataError, match=r"must match; got \(3,\), \(1, 4\), \(1, 4\)\."):
         fit_tobit([1.0, 2.0, 3.0], np.ones((1, 4)), np.zeros((1, 4)))
+
+
+def test_the_interval_of_a_law_holds_that_of_the_exponent_and_the_law_itself():
+    rng = np.random.default_rng(3)
+    replicates = np.stack([rng.normal(0.5, 0.05, 1000), rng.normal(np.log(2), 0.2, 1000)], axis=1)
+    law = PowerLaw(0.5, 2.0, (0.4, 0.6), (1.4, 3.0), replicates)
+    low, high = law.enclose_optimum([1, 16, 256])
+    expected = np.exp(np.quantile(replicates[:, 1, None] + replicates[:, :1] * np.log([1, 16, 256]), (0.025, 0.975), 0))
+    np.testing.assert_allclose([low, high], expected, rtol=0.02)
+    assert all(low[i] < law.predict_optimum(x) < high[i] for i, x in enumerate((1, 16, 256)))
+    assert PowerLaw(0.5, 2.0, None, None, replicates).enclose_optimum([1]) is None
+    assert PowerLaw(0.5, 2.0, (0.4, 0.6), None).enclose_optimum([1]) is None

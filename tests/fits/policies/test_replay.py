@@ -8,14 +8,14 @@ import pytest
 from isocompute.errors import DataError
 from isocompute.fits import Pool, estimate_self_consistency, estimate_weighted_vote
 from isocompute.fits.policies.orders import draw_orders
+from isocompute.fits.policies.policy import Policy
 from isocompute.fits.policies.registry import STOP_RULES
 from isocompute.fits.policies.replay import estimate_stop_rule, find_stops
 from isocompute.fits.policies.vote_track import track_votes
 
 
-def replay_one(definitions, rule, threshold, answers, weights, gold, width, verify):
-    """Right, same, solutions and depth on one order, by the words of the definition."""
-    most = len(answers)
+def replay_one(definitions, rule, threshold, most, answers, weights, gold, width, verify):
+    """Right, same, solutions and depth on one order, by the words of the definition, within `most` solutions."""
     final, _ = definitions.find_leaders(answers, weights)
     n = depth = 0
     while True:
@@ -30,6 +30,11 @@ def replay_one(definitions, rule, threshold, answers, weights, gold, width, veri
     return right, len(leaders & final) / len(either) if either else 1.0, n, depth
 
 
+def list_definition_settings(definitions, name, most):
+    """Every threshold of the definitions with every limit: those within a wave and at its end."""
+    return [(threshold, limit) for threshold in definitions.THRESHOLDS[name] for limit in range(1, most + 1)]
+
+
 @pytest.mark.parametrize("width", [1, 2, 3])
 @pytest.mark.parametrize("name", sorted(STOP_RULES))
 def test_a_rule_agrees_with_its_definition_on_every_order(name, width, random_pool, enumerate_orders, definitions):
@@ -38,10 +43,12 @@ def test_a_rule_agrees_with_its_definition_on_every_order(name, width, random_po
         random_pool(3, 4, 2) if rule.is_weighted else Pool(random_pool(4, 6).answers, [[0, 1], [1, 1], [2, 2], [0, 2]])
     )
     orders = enumerate_orders(pool)
-    found = estimate_stop_rule(pool, rule, definitions.THRESHOLDS[name], orders, width=width, lam=0.5)
+    settings = list_definition_settings(definitions, name, pool.solutions)
+    thresholds, limits = zip(*settings, strict=True)
+    found = estimate_stop_rule(pool, rule, thresholds, orders, width=width, lam=0.5, limits=limits)
     golds = pool.gold.reshape(pool.problems, -1)
     for p in range(pool.problems):
-        for t, threshold in enumerate(definitions.THRESHOLDS[name]):
+        for t, (threshold, limit) in enumerate(settings):
             rows = []
             for r in range(orders.draws):
                 walk = orders.solutions[p, r]
@@ -50,7 +57,7 @@ def test_a_rule_agrees_with_its_definition_on_every_order(name, width, random_po
                     weights = np.nan_to_num([pool.verdicts[p, i, orders.verdicts[p, r, i, 0]] for i in walk])
                 answers = pool.answers[p, walk].tolist()
                 rows.append(
-                    replay_one(definitions, name, threshold, answers, weights, golds[p], width, rule.is_weighted)
+                    replay_one(definitions, name, threshold, limit, answers, weights, golds[p], width, rule.is_weighted)
                 )
             right, same, n, depth = np.mean(rows, axis=0)
             assert found.accuracy[p, t] == pytest.approx(right, abs=1e-12)
@@ -70,6 +77,47 @@ def test_drawn_orders_agree_with_all_orders(random_pool, enumerate_orders):
         error = getattr(drawn, f"{name}_error")
         assert (np.abs(off) <= 4.5 * error + 1e-12).all()
         assert np.abs(off).max() < 0.08
+
+
+def test_a_limit_is_the_vote_over_as_many_solutions_where_a_rule_never_stops(random_pool):
+    pool = random_pool(40, 12, 3, seed=21)
+    orders, limits = draw_orders(pool, 1024, seed=3), [1, 2, 4, 8, 12]
+    weighted = estimate_weighted_vote(pool, limits, [1], 8192, 0).accuracy[..., 0]
+    for rule, exact in (("beta", estimate_self_consistency(pool, limits)), ("weighted-beta", weighted)):
+        found = estimate_stop_rule(pool, STOP_RULES[rule], [99.0] * 5, orders, lam=1.0, limits=limits)
+        z = (found.accuracy - exact) / np.maximum(found.accuracy_error, 2e-3)
+        assert np.abs(z).max() < 4.5
+        assert np.abs((found.accuracy - exact).mean(axis=0)).max() < 0.004
+        assert (found.solutions == limits).all()
+        assert (found.same[:, -1] == 1).all()
+        assert (np.diff(found.same.mean(axis=0)) > 0).all()
+
+
+@pytest.mark.parametrize("width", [2, 3])
+@pytest.mark.parametrize("name", ["beta", "doubling", "weighted-beta"])
+def test_a_limit_on_solutions_of_known_length_is_a_smaller_full_budget(name, width, random_pool):
+    pool, rng = random_pool(5, 9, 2, seed=23), np.random.default_rng(0)
+    orders, lengths = draw_orders(pool, 32, seed=5), rng.integers(1, 4, (5, 9))
+    limits, rule = np.arange(1, 10), STOP_RULES[name]
+    found = estimate_stop_rule(pool, rule, [0.7] * 9, orders, None, width, 0.5, lengths, limits.tolist())
+    for t, limit in enumerate(limits):
+        alone = estimate_stop_rule(pool, rule, [0.7], orders, int(limit), width, 0.5, lengths)
+        for column in ("accuracy", "compute", "solutions", "depth", "compute_error"):
+            assert getattr(found, column)[:, t] == pytest.approx(getattr(alone, column)[:, 0]), (column, limit)
+    assert (found.same[:, -1] <= 1).all()
+
+
+@pytest.mark.parametrize("name", sorted(STOP_RULES))
+def test_the_settings_of_a_rule_differ_and_end_with_the_full_budget(name, random_pool):
+    pool = random_pool(60, 16, 2, answers=3, seed=25)
+    rule, orders = STOP_RULES[name], draw_orders(pool, 64, seed=0)
+    thresholds, limits = rule.list_settings(16)
+    found = estimate_stop_rule(pool, rule, thresholds, orders, lam=1.0, limits=limits)
+    assert (found.same[:, -1] == 1).all()
+    assert limits.max() == limits[-1] == 16
+    assert len(np.unique(np.stack([thresholds, limits]), axis=1).T) == len(limits)
+    for threshold, limit in zip(thresholds, limits, strict=True):
+        assert Policy(name, threshold, int(limit), 1.0).solutions == limit
 
 
 def test_a_rule_that_never_stops_is_the_vote_over_the_whole_pool(random_pool):
@@ -172,6 +220,10 @@ def test_unparsed_solutions_cost_and_end_runs():
         ({"thresholds": [float("nan")]}, "thresholds must be"),
         ({"width": 0}, "width must be at least 1"),
         ({"most": 5}, "most must lie between 1 and 4"),
+        ({"limits": [5]}, "limits must be 1 whole numbers between 1 and 4"),
+        ({"limits": [1, 2]}, "limits must be 1 whole numbers"),
+        ({"limits": [1.5]}, "limits must be 1 whole numbers"),
+        ({"most": 2, "limits": [3]}, "between 1 and 2"),
         ({"rule": "weighted-beta"}, "needs λ"),
         ({"rule": "weighted-beta", "lam": 1.0}, "needs a pool with verdicts"),
     ],

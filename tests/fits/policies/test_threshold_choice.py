@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import xlogy
@@ -23,8 +25,8 @@ def make_estimate(thresholds, accuracy, same, costs):
     costs, zeros = np.asarray(costs, dtype=float), np.zeros_like(np.asarray(same, dtype=float))
     compute, accuracy, same = costs.mean(axis=1), np.asarray(accuracy, dtype=float), np.asarray(same, dtype=float)
     return PolicyEstimate(
-        "made", np.asarray(thresholds, dtype=float), accuracy, same, compute, compute, zeros, compute, zeros, zeros,
-        zeros, costs.astype(np.float32),
+        "made", np.asarray(thresholds, dtype=float), np.full(len(thresholds), 9), accuracy, same, compute, compute,
+        zeros, compute, zeros, zeros, zeros, costs.astype(np.float32),
     )  # fmt: skip
 
 
@@ -68,6 +70,13 @@ def test_thresholds_are_tested_from_the_careful_end_until_one_fails():
     assert certify_threshold(make_changing(np.stack([calm, calm, calm], axis=1)), 0.05).threshold == 1
     assert certify_threshold(make_changing(np.stack([wild, calm, calm], axis=1)), 0.05).threshold == 2
     assert certify_threshold(make_changing(np.stack([calm, wild, calm], axis=1)), 0.05).threshold == 3
+
+
+def test_of_the_settings_with_one_threshold_the_largest_limit_is_tested():
+    calm, wild = np.zeros(200), np.full(200, 0.3)
+    made = make_changing(np.stack([wild, calm, wild, calm], axis=1), (1, 1, 2, 2), (1.0, 2.0, 1.5, 4.0))
+    found = certify_threshold(replace(made, limits=np.array([4, 8, 4, 8])), 0.05)
+    assert (found.threshold, found.limit, found.position) == (1, 8, 1)
 
 
 def test_a_price_is_careful_at_its_low_end():

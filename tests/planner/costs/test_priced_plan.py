@@ -313,12 +313,11 @@ def test_a_verifier_of_unknown_cost_is_left_out_and_said(hand_profile):
     assert any("The cost of a verification in FLOPs (flops) is unknown" in warning for warning in decided.warnings)
 
 
-def test_the_toy_lab_says_so_first_and_others_do_not(command):
+def test_the_toy_lab_says_so_after_the_advice_and_others_do_not(command):
     said = command("plan", "--budget", "8x").out
-    assert said.startswith(
-        f"note: The profile '{DEFAULT_PROFILE}' is of a toy lab, tiny models on made-up sums, and not of your model"
-    )
-    assert "toy lab" in repr(iso.plan("lab", "8x")).splitlines()[0]
+    note = f"note: The profile '{DEFAULT_PROFILE}' is of a toy lab, tiny models on made-up sums, and not of your model"
+    assert note in said.split("\n\n")[0]
+    assert "toy lab" in repr(iso.plan("lab", "8x"))
     printed = json.loads(command("plan", "--budget", "8x", "--json").out)
     assert printed["toy_note"].startswith(f"The profile '{DEFAULT_PROFILE}' is of")
     assert printed == json.loads(json.dumps(iso.plan(budget="8x").to_dict()))

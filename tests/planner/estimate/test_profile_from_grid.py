@@ -53,7 +53,7 @@ def test_a_grid_becomes_a_profile_of_means(written):
 def test_one_of_several_entries_is_chosen(written):
     path = written({"a": ENTRY, "b": ENTRY | {"lambda_": 3}, "note": "a remark"})
     assert read_grid_profile(path, "b", "n").lam == 3.0
-    assert refused(path) == " holds several grids; choose one with --entry: a, b."
+    assert refused(path) == " holds several grids; choose one with --entry (entry= in Python): a, b."
     assert refused(path, "c") == " has no entry 'c'; it has: a, b."
 
 

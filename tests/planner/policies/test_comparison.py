@@ -42,6 +42,7 @@ def test_every_rule_keeps_to_the_mean_budget_and_is_told_twice(result):
     assert frame["rule"].tolist() == RULES
     assert (frame["compute"] < 4.8).all()  # chosen on other problems, so it may exceed 4x a little
     assert (frame["saving_full"] > 1).all()
+    assert frame["limit"].tolist()[:4] == [4] * 4  # rules that vote need not the whole pool for 4x
     assert (frame["saving_full"] * frame["compute"]).tolist() == pytest.approx(frame["full_compute"].tolist())
     assert (frame["percentile_95"] >= frame["compute"]).all()
     assert ((frame["gain_equal_low"] <= frame["gain_equal"]) & (frame["gain_equal"] <= frame["gain_equal_high"])).all()
@@ -88,7 +89,8 @@ def test_a_policy_file_holds_what_was_measured(result, tmp_path):
         policy = read_policy_file(str(path))
         row = result.to_frame().set_index("rule").loc[rule]
         assert (policy.threshold, policy.measured.accuracy) == (row["threshold"], row["accuracy"])
-        assert (policy.solutions, policy.verifications, policy.learnt_on.problems) == (8, 1, 20)
+        assert (policy.solutions, policy.full_solutions, policy.learnt_on.problems) == (row["limit"], 8, 20)
+        assert policy.verifications == 1
         assert policy.lam == result.to_dict()["lambda"]
         assert policy.to_policy().rule == rule
     result.save(path)

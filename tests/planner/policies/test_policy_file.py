@@ -62,6 +62,16 @@ def test_a_policy_file_gives_the_policy_that_decides(policy):
     assert (carried.rule, carried.threshold, carried.solutions, carried.lam) == ("weighted-beta", 0.9, 61, 1.07)
 
 
+def test_an_older_file_has_the_full_budget_as_its_limit(policy, tmp_path):
+    path = tmp_path / "policy.json"
+    write_policy_file(policy.model_copy(update={"full_solutions": 256}), str(path))
+    content = json.loads(path.read_text())
+    assert (content["solutions"], content.pop("full_solutions")) == (61, 256)
+    path.write_text(json.dumps(content))
+    old = read_policy_file(str(path))
+    assert (old.full_solutions, old.to_policy().solutions) == (None, 61)
+
+
 def test_unknown_keys_are_kept(policy, tmp_path):
     path = tmp_path / "policy.json"
     write_policy_file(policy, str(path))
@@ -89,6 +99,7 @@ def test_a_rule_of_another_version_is_refused_only_when_it_is_carried_out(policy
         ({"note": [{"deep": float("inf")}]}, "finite"),
         ({"solutions": 0}, "solutions"),
         ({"solutions": 10**9}, "solutions"),
+        ({"full_solutions": 0}, "full_solutions"),
         ({"lambda": -1}, "lambda"),
         ({"measured": {}}, "measured.accuracy"),
         ({"models": []}, "models"),

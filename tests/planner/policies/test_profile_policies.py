@@ -18,12 +18,15 @@ from isocompute.cli.screens.plan import print_plan_policies
 from isocompute.cli.screens.policies import print_profile_policies
 from isocompute.errors import DataError
 from isocompute.figures.plots.policies import POLICIES_COLUMNS, build_policies_table, draw_policies
-from isocompute.fits import draw_bootstrap_weights
+from isocompute.fits import Pool, draw_bootstrap_weights
+from isocompute.fits.policies.orders import draw_orders
 from isocompute.fits.policies.policy import VALUE
+from isocompute.fits.policies.registry import STOP_RULES
+from isocompute.fits.policies.replay import estimate_stop_rule
 from isocompute.fits.policies.value_model import ValueModel
 from isocompute.planner.budget import Budget
 from isocompute.planner.costs.request import build_request
-from isocompute.planner.estimate.policies import add_policies
+from isocompute.planner.estimate.policies import add_policies, choose_ladder
 from isocompute.planner.estimate.pool_from_run import read_pool
 from isocompute.planner.policies.level_policies import measure_level_policies
 from isocompute.planner.policies.profile_policies import (
@@ -43,7 +46,7 @@ def fitted(run_path, tmp_path_factory):
     return iso.fit(run_path, tmp_path_factory.mktemp("fit") / "mine.json")
 
 
-def test_a_fit_measures_a_ladder_of_thresholds_of_each_rule(fitted):
+def test_a_fit_measures_a_ladder_of_settings_of_each_rule(fitted):
     policies = fitted._profile.measured_policies
     assert list(policies) == ["certain", "beta", "window", "doubling", "weighted-beta", "value"]
     for name, part in policies.items():
@@ -51,7 +54,38 @@ def test_a_fit_measures_a_ladder_of_thresholds_of_each_rule(fitted):
         steps = np.array(part.compute[1:]) / np.array(part.compute[:-1])
         assert (steps > 1.1).all()
         assert (part.sampled >= 1).all()
+        assert (part.sampled <= np.array(part.limits) + 1e-9).all()
+        assert part.limits[-1] == part.most_solutions == 8
     assert policies["weighted-beta"].verified == pytest.approx(policies["weighted-beta"].sampled)
+
+
+def test_each_step_of_a_ladder_is_its_most_accurate_setting():
+    pool = Pool([[0, 0, 0, 0]] * 2, [0, 0])
+    found = estimate_stop_rule(pool, STOP_RULES["beta"], [2.0] * 4, draw_orders(pool, 8, 0), limits=[1, 2, 3, 4])
+    compute = np.tile([1.0, 1.1, 1.3, 4.0], (2, 1))
+    made = replace(found, compute=compute, accuracy=np.tile([0.5, 0.7, 0.6, 0.9], (2, 1)))
+    assert choose_ladder(made, pool.keys, 1.2)[1].tolist() == [1, 3, 4]
+    assert choose_ladder(made, pool.keys, 2.0)[1].tolist() == [2, 4]
+
+
+def test_profiles_without_limits_have_that_of_the_full_budget(fitted, tmp_path):
+    content = json.loads(Path(fitted.path).read_text())
+    for part in content["policies"].values():
+        del part["limits"]
+    path = tmp_path / "old.json"
+    path.write_text(json.dumps(content))
+    old = read_profile(str(path))
+    assert {limit for part in old.measured_policies.values() for limit in part.list_limits()} == {8}
+    now, before = (
+        {option.rule: option for option in make_priced_plan(each, build_request(Budget(3.0))).policies}
+        for each in (fitted._profile, old)
+    )
+    assert now["beta"].limit <= before["beta"].limit == before["beta"].most_solutions == 8
+    assert now["beta"].accuracy == before["beta"].accuracy
+    content["policies"]["beta"]["limits"] = [9] * len(content["policies"]["beta"]["thresholds"])
+    path.write_text(json.dumps(content))
+    with pytest.raises(DataError, match=r"policies\.beta.*limits"):
+        read_profile(str(path))
 
 
 def test_the_value_rule_is_learnt_on_other_problems_and_keeps_its_model(fitted):
@@ -73,6 +107,7 @@ def test_the_order_of_problems_changes_nothing(run_path, fitted):
     for name, part in fitted._profile.measured_policies.items():
         assert np.array_equal(found[name].array, part.array[order]), name
         assert found[name].thresholds == part.thresholds
+        assert found[name].limits == part.limits
         assert found[name].compute == part.compute
         assert found[name].answer_model == part.answer_model
 
@@ -100,7 +135,7 @@ def test_a_fit_lists_policies_at_mean_budgets(fitted):
 
 def test_leading_policies_are_not_beaten_at_their_budget():
     def make(rule, budget, accuracy, compute):
-        return ProfilePolicy(rule, "", budget, 1.0, 8, 0, accuracy, (0, 1), compute, (0, 9), 9.0, 1.0, (0.5, 2.0))
+        return ProfilePolicy(rule, "", budget, 1.0, 8, 8, 0, accuracy, (0, 1), compute, (0, 9), 9.0, 1.0, (0.5, 2.0))
 
     found = [make("a", 8, 0.6, 5), make("b", 8, 0.6, 6), make("c", 8, 0.7, 7), make("b", 16, 0.5, 6)]
     assert [(policy.rule, policy.budget) for policy in list_leading_policies(found)] == [("a", 8), ("c", 8), ("b", 16)]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import random
+import socket
 import threading
 import time
 from collections import Counter, deque
+from contextlib import suppress
 
 import pytest
 
@@ -172,7 +174,7 @@ def test_a_number_that_no_float_holds_is_asked_for_again_and_ends_no_engine(stag
 
 
 def test_an_answer_without_end_does_not_fill_the_memory(stage, connect, monkeypatch):
-    monkeypatch.setattr("isocompute.runners.engines.openai.LONGEST_RESPONSE_BYTES", 10_000)
+    monkeypatch.setattr("isocompute.runners.engines.server_client.LONGEST_RESPONSE_BYTES", 10_000)
     long = gzip.compress(b" " * 10**7)
     server = asked_once_then(stage, stage.Reply(long, headers={"Content-Encoding": "gzip"}))
     assert ask(connect(server.url), requests(1))["p", 0].status == "ok"
@@ -246,6 +248,22 @@ def test_a_server_that_nobody_ever_heard_of_is_told_soon(connect, monkeypatch):
     monkeypatch.setattr("isocompute.runners.engines.servers.FIRST_RESPONSE_SECONDS", 0.2)
     with pytest.raises(EngineError, match=r"No completion came from http://127\.0\.0\.1:9/v1 within 0\.2 s"):
         ask(connect("http://127.0.0.1:9", patience=900.0), requests(3))
+
+
+@pytest.mark.timeout(60)
+def test_an_address_that_speaks_no_http_is_told_as_soon(connect, monkeypatch):
+    monkeypatch.setattr("isocompute.runners.engines.servers.FIRST_RESPONSE_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=drop_connections, args=(listener,), daemon=True).start()
+        with pytest.raises(EngineError, match=r"No completion came from .* within 0\.2 s"):
+            ask(connect(f"http://127.0.0.1:{listener.getsockname()[1]}", patience=900.0), requests(3))
+
+
+def drop_connections(listener):
+    """Take connections and close them without a word, until the listener is closed."""
+    with suppress(OSError):
+        while True:
+            listener.accept()[0].close()
 
 
 def test_whoever_stops_reading_cancels_what_is_in_flight(stage, connect):

@@ -141,7 +141,7 @@ def test_redirects_are_not_followed_and_long_or_late_answers_not_waited_for(stag
     assert fetch_served_parameters("m", options) is None
     assert len(server.asked) == 1
     monkeypatch.setattr(server_sizes, "SIZE_QUERY_SECONDS", 30.0)
-    monkeypatch.setattr("isocompute.runners.engines.openai.LONGEST_RESPONSE_BYTES", 50)
+    monkeypatch.setattr("isocompute.runners.engines.server_client.LONGEST_RESPONSE_BYTES", 50)
     assert fetch_served_parameters("m", serving(models=LLAMA)[1]) is None
 
 

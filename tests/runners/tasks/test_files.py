@@ -97,7 +97,7 @@ def test_a_line_ends_where_a_line_ends_and_nowhere_else(tmp_path):
             ['{"question": "\\ud800", "answer": 1}'],
             ", line 1: 'question' has half of a surrogate pair, which is not valid text.",
         ),
-        ([], " holds no problems."),
+        ([], " holds no questions."),
     ],
 )
 def test_a_bad_file_is_refused_with_its_line(written, lines, sentence):
@@ -128,7 +128,7 @@ def test_a_key_or_a_column_that_stands_twice_is_refused(written, tmp_path):
 
 def test_a_name_that_stands_twice_is_refused(written):
     path = written(*[{"id": "a", "question": "q", "answer": "1"}] * 2)
-    assert refused(path, ProblemColumns(name="id")) == ", line 2: the name 'a' appears twice."
+    assert refused(path, ProblemColumns(name="id")) == ", line 2: the id 'a' appears twice."
 
 
 def test_a_file_that_is_not_there_or_not_text_is_refused(tmp_path):
@@ -150,7 +150,7 @@ def test_a_file_that_is_not_there_or_not_text_is_refused(tmp_path):
             "question,answer,answer\nq,1,2\n",
             ": there is more than one column 'answer'; it has question, answer, answer.",
         ),
-        ("question,answer\n", " holds no problems."),
+        ("question,answer\n", " holds no questions."),
         ("question,answer\nq,1\nq\n", ", row 2: 'answer' is empty."),
         ("question,answer\nq,1\nq,1,000\n", ", row 2 has more fields than the first line names."),
         ('question,answer\nq,1\n"q,1\n', ", after row 1: not CSV: unexpected end of data."),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import random
 import subprocess
 import sys
 from hashlib import sha256
@@ -11,8 +12,10 @@ from rich.console import Console
 from isocompute.cli.screens.runs import print_tasks
 from isocompute.errors import ConfigError
 from isocompute.runners.config.tasks import TASKS, FileTask, LabTask
+from isocompute.runners.parsing.steps import split_steps
 from isocompute.runners.tasks import list_generators, list_tasks, load_task, make_lab_problems
-from isocompute.runners.tasks.lab_generator import LAB_LEVELS
+from isocompute.runners.tasks.lab import grade_lab_steps
+from isocompute.runners.tasks.lab_generator import LAB_LEVELS, parse_lab_question, sample_lab_problem
 
 
 def test_lab_problems_are_all_different_and_spread_over_the_levels():
@@ -101,3 +104,23 @@ def test_a_task_s_origin_can_be_written_into_a_manifest(tmp_path):
     (tmp_path / "mine.jsonl").write_text('{"question": "q", "answer": "1"}\n')
     for block in (LabTask(name="lab", problems=1), FileTask(path=str(tmp_path / "mine.jsonl"))):
         assert json.loads(json.dumps(load_task(block).origin)) == load_task(block).origin
+
+
+def test_the_steps_of_a_reference_solution_are_right_and_a_slip_is_wrong_alone():
+    rng = random.Random(3)
+    for level in LAB_LEVELS:
+        problem = sample_lab_problem(level, rng)
+        assert parse_lab_question(problem.question) == problem
+        steps = split_steps(problem.solution, "\n")
+        assert grade_lab_steps(problem.question, steps) == [True] * len(steps)
+        slip = steps[0].rpartition(" = ")[0] + " = 1\n"
+        graded = grade_lab_steps(problem.question, [slip, *steps[1:]])
+        assert graded is not None
+        assert graded[:2] == [False, False]  # the next line goes on from a number that is not there
+
+
+def test_steps_of_another_task_are_not_graded():
+    assert grade_lab_steps("What is 2 + 2?", ["4"]) is None
+    assert grade_lab_steps("Start with 4, add 3.", ["4+3: 7 = 7\n\n\\boxed{7}"]) is None
+    assert TASKS["lab"].step_grader == "isocompute.runners.tasks.lab:grade_lab_steps"
+    assert not TASKS["gsm8k"].step_grader

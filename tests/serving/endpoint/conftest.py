@@ -82,6 +82,7 @@ def endpoint(double):
 
     def start(
         *solvers: UpstreamDouble,
+        scorer: UpstreamDouble | None = None,
         verifier: UpstreamDouble | None = None,
         profile: str = "qwen2.5-coder-1.5b-gsm-symbolic",
         keep_alive: float = 10.0,
@@ -89,6 +90,7 @@ def endpoint(double):
         **options: Any,
     ) -> Endpoint:
         urls = [server.url for server in solvers] + ([] if verifier is None else [f"verifier={verifier.url}"])
+        urls += [] if scorer is None else [f"scorer={scorer.url}"]
         options = {"grader": "boxed-number", "budget": "4x", "policy": "fixed"} | options
         settings = replace(build_serve_settings(profile, urls, **options), key=key)
         started.append(Endpoint(settings, keep_alive=keep_alive))

@@ -190,6 +190,25 @@ def test_metrics_count_requests_calls_and_tokens(double, endpoint):
         assert line in text.splitlines()
 
 
+class ForgetfulDouble(UpstreamDouble):
+    """A double that fails its first call, and answers all others."""
+
+    async def _answer(self, body, headers, reader, writer) -> bool:
+        self.status = 500 if not self.seen.bodies else 200
+        return await super()._answer(body, headers, reader, writer)
+
+
+@pytest.mark.parametrize("budget", ["1x", "4x"])
+def test_a_solution_that_nobody_answered_is_sampled_anew(endpoint, budget):
+    server = ForgetfulDouble()
+    try:
+        own = post(endpoint(server, retries=0, budget=budget)).json()["isocompute"]
+    finally:
+        server.close()
+    assert (own["answer"], own["solutions"], own["failed"]) == ("7", int(budget[0]), 1)
+    assert "1 call got no answer from any server." in own["notes"]
+
+
 def test_sigterm_ends_requests_first_and_takes_no_new_ones(double, tmp_path):
     server = double(seconds=1.5)
     with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -24,7 +24,7 @@ VERIFIER = f"verifier={URL}"
     [
         ([], {}, ConfigError, "needs a server"),
         ([VERIFIER], {}, ConfigError, "needs a server"),
-        ([f"scorer={URL}", URL], {}, ConfigError, "not supported"),
+        ([f"scorer={URL}", URL], {}, ConfigError, "was measured without a scorer"),
         ([f"judge={URL}", URL], {}, ConfigError, "role 'judge'"),
         ([URL], {"policy": "best"}, ConfigError, "unknown"),
         ([URL], {"policy": "value"}, ConfigError, "verifier's server"),

@@ -53,12 +53,13 @@ class UpstreamDouble:
         harm: tuple[str, ...] = (),
         seed: int = 0,
         models: tuple[str, ...] = ("double",),
+        port: int = 0,
     ) -> None:
         self.say, self.seconds, self.owner, self.harm, self.models = say, seconds, owner, harm, models
         self.rng, self.seen, self.status = random.Random(seed), Seen(), 200
         self.harmed: Counter[str] = Counter()
         self.loop = asyncio.new_event_loop()
-        self.port = 0
+        self.port = port
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
         self.start()

@@ -1,9 +1,10 @@
 # %% [markdown]
-# # From a run to a decision
+# # A budget in five minutes
 #
-# A run is a folder of Parquet tables: a solver's solutions, a verifier's verifications of them, and the tokens of
-# each. This notebook goes from the run that comes with isocompute to a profile, a plan and the study's first
-# figure. It needs no GPU and no model.
+# You have a model and a budget. Should you sample more solutions and vote, or sample fewer and verify each? This
+# notebook goes from a run that comes with isocompute to a plan, and to the first figure of Singhi et al. (2025). A
+# run is a folder of Parquet tables: a solver's solutions, a verifier's verifications of them, and the tokens of each.
+# It needs no GPU and no model.
 
 # %%
 from pathlib import Path
@@ -67,7 +68,7 @@ profile
 profile.to_frame().pivot(index="budget", columns="strategy", values="accuracy").round(3)
 
 # %%
-iso.figures.figure1(profile)
+iso.figures.solutions_and_compute(profile)
 
 # %% [markdown]
 # ## The plan for 128 solutions' worth of compute
@@ -75,28 +76,6 @@ iso.figures.figure1(profile)
 # %%
 plan = iso.plan(profile, "128x")
 plan
-
-# %% [markdown]
-# ## Your own samples
-# A data frame with one row per solution is a run too. Lists of verdicts may differ in length.
-
-# %%
-frame = pd.DataFrame(
-    {
-        "problem": ["p", "p", "p", "q", "q", "q"],
-        "answer": [7, 8, 7, "x", None, "y"],
-        "gold": [7, 7, 7, "y", "y", "y"],
-        "verdicts": [[1, 1], [0, 1], [1], [0, 0], [0], [1, 1]],
-    }
-)
-mine = iso.from_frame(frame, problem="problem", answer="answer", gold="gold", verdict="verdicts")
-iso.curve(mine, "weighted", S=[1, 2, 3], V=[1])
-
-# %% [markdown]
-# `select` gives the answer of one problem's samples, by the same rule as the estimators.
-
-# %%
-iso.select(frame["answer"][:3], verdicts=frame["verdicts"][:3], strategy="weighted")
 
 # %% [markdown]
 # ## Easy and hard problems

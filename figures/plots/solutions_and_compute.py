@@ -7,23 +7,24 @@ from __future__ import annotations
 
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from isocompute.figures.style import LINE_COLOUR_MAP, finish_axes, label_panels, prepare_axes, remove_legend
+from isocompute.figures.colours import LineStyle, list_ordered_styles
+from isocompute.figures.style import finish_axes, get_figure, label_panels, prepare_axes, remove_legend
 from isocompute.figures.tables import check_table
 from isocompute.fits.cost import compute_allocation_cost
 from isocompute.fits.mean_intervals import compute_mean_interval
 from isocompute.planner.profile import Profile
-from isocompute.planner.strategies.registry import get_strategy_colour
+from isocompute.planner.strategies.registry import get_line_style, get_strategy_colour
 
-FIGURE1_COLUMNS = ("strategy", "S", "V", "compute", "accuracy", "low", "high", "problems")
+SOLUTIONS_AND_COMPUTE_COLUMNS = ("strategy", "S", "V", "compute", "accuracy", "low", "high", "problems")
+COMPUTE_LABEL = "compute C = S(1 + λV), in solutions' worth (x)"
 
 
-def build_figure1_table(profile: Profile) -> pd.DataFrame:
+def build_solutions_and_compute_table(profile: Profile) -> pd.DataFrame:
     """Return the points of Figure 1.
 
     Args:
@@ -37,48 +38,54 @@ def build_figure1_table(profile: Profile) -> pd.DataFrame:
 
     Example:
         >>> from isocompute.planner.profile import read_profile
-        >>> table = build_figure1_table(read_profile("llama-3.1-8b-math"))
+        >>> table = build_solutions_and_compute_table(read_profile("llama-3.1-8b-math"))
         >>> table.query("S == 4 and V < 2")[["strategy", "V", "compute", "accuracy"]].values.tolist()
         [['sc', 0, 4.0, 0.414], ['genrm', 1, 12.0, 0.409]]
     """
-    sc, genrm = profile.self_consistency, profile.genrm
-    kept = [i for i, S in enumerate(sc.solutions) if S & (S - 1) == 0]
-    lines = [build_line_table(profile, "sc", [sc.solutions[i] for i in kept], 0, sc.array[:, kept])]
-    if genrm is not None:
-        grid, S, verifications = genrm.select_doublings()
-        lines += [build_line_table(profile, "genrm", S, V, grid[:, :, j]) for j, V in enumerate(verifications)]
-    table = pd.concat(lines, ignore_index=True).assign(problems=profile.problems)
+    table = build_lines_table(profile, np.ones(len(profile.self_consistency.array), dtype=bool))
     if not profile.per_problem:
         table[["low", "high"]] = np.nan
     return table
 
 
-def build_line_table(
-    profile: Profile, strategy: str, S: list[int], V: int, values: NDArray[np.float64]
-) -> pd.DataFrame:
-    """Return the points of one line.
+def build_lines_table(profile: Profile, chosen: NDArray[np.bool_]) -> pd.DataFrame:
+    """Return the points of all lines over some of the problems, see `build_solutions_and_compute_table`.
 
     Args:
         profile: the measurements.
-        strategy: ``sc`` or ``genrm``.
-        S: (nS,) numbers of solutions.
-        V: verifications of each solution, 0 for sc.
-        values: (P, nS) accuracies.
+        chosen: (P,) which of the problems.
     """
-    low, high = compute_mean_interval(values, profile.strata, profile.clusters)
-    lam = profile.lam
-    cost = [float(s) if not V else np.nan if lam is None else float(compute_allocation_cost(s, V, lam)) for s in S]
-    return pd.DataFrame(
-        {"strategy": strategy, "S": S, "V": V, "compute": cost, "accuracy": values.mean(axis=0), "low": low,
-         "high": high}
-    )  # fmt: skip
+    sc, genrm = profile.self_consistency, profile.genrm
+    kept = [i for i, S in enumerate(sc.solutions) if S & (S - 1) == 0]
+    lines = [("sc", [sc.solutions[i] for i in kept], 0, sc.array[:, kept])]
+    if genrm is not None:
+        grid, S, verifications = genrm.select_doublings()
+        lines += [("genrm", S, V, grid[:, :, j]) for j, V in enumerate(verifications)]
+    strata, clusters = (None if of is None else np.array(of)[chosen] for of in (profile.strata, profile.clusters))
+    tables = []
+    for strategy, numbers, V, values in lines:
+        low, high = compute_mean_interval(values[chosen], strata, clusters)
+        cost = [compute_line_cost(s, V, profile.lam) for s in numbers]
+        accuracy = values[chosen].mean(axis=0)
+        tables.append(pd.DataFrame({"strategy": strategy, "S": numbers, "V": V, "compute": cost, "accuracy": accuracy,
+                                    "low": low, "high": high}))  # fmt: skip
+    return pd.concat(tables, ignore_index=True).assign(
+        problems=int(chosen.sum()) if profile.per_problem else profile.problems
+    )
 
 
-def draw_figure1(table: pd.DataFrame, ax: Any = None) -> NDArray[np.object_]:
+def compute_line_cost(S: int, V: int, lam: float | None) -> float:
+    """Return S(1 + λV) in x, NaN if verifications have no known cost."""
+    if not V:
+        return float(S)
+    return np.nan if lam is None else float(compute_allocation_cost(S, V, lam))
+
+
+def draw_solutions_and_compute(table: pd.DataFrame, ax: Any = None) -> NDArray[np.object_]:
     """Draw Figure 1: (a) `draw_by_solutions` and (b) `draw_by_compute`.
 
     Args:
-        table: table from `build_figure1_table`.
+        table: table from `build_solutions_and_compute_table`.
         ax: two Axes; None for a new figure, whose title describes the bands.
 
     Returns:
@@ -92,23 +99,21 @@ def draw_figure1(table: pd.DataFrame, ax: Any = None) -> NDArray[np.object_]:
         draw_by_solutions(table, left)
         draw_by_compute(table, right)
         label_panels(axes)
-        remove_legend(left)
         if ax is None:
-            remove_legend(right)
-            right.set_ylabel("")
-            left.figure.legend(*left.get_legend_handles_labels(), loc="outside right center")
-            left.figure.suptitle(describe_bands(table))
+            get_figure(left).suptitle(describe_bands(table))
+        else:
+            remove_legend(left)  # the second panel has the same lines
     return np.array(axes)
 
 
 def draw_by_solutions(table: pd.DataFrame, ax: Any = None) -> Axes:
-    """Draw success against solutions, the first panel of `draw_figure1`, in one Axes."""
+    """Draw success against solutions, the first panel of `draw_solutions_and_compute`, in one Axes."""
     return draw_lines(table, "S", "at equal numbers of solutions", "solutions S per problem", ax)
 
 
 def draw_by_compute(table: pd.DataFrame, ax: Any = None) -> Axes:
-    """Draw success against compute, the second panel of `draw_figure1`, in one Axes."""
-    return draw_lines(table, "compute", "at equal compute", "compute C = S(1 + λV), in solutions' worth (x)", ax)
+    """Draw success against compute, the second panel of `draw_solutions_and_compute`, in one Axes."""
+    return draw_lines(table, "compute", "at equal compute", COMPUTE_LABEL, ax)
 
 
 def draw_lines(table: pd.DataFrame, column: str, title: str, label: str, ax: Any) -> Axes:
@@ -117,18 +122,19 @@ def draw_lines(table: pd.DataFrame, column: str, title: str, label: str, ax: Any
     Only SC and the best V get bands, as the bands of all would hide each other. Each line follows the order of S,
     whatever the order of the rows.
     """
-    check_table(table, FIGURE1_COLUMNS, "figure1")
+    check_table(table, SOLUTIONS_AND_COMPUTE_COLUMNS, "solutions_and_compute")
     banded = find_best_verifications(table)
     numbers = sorted(set(table["V"].tolist()))
     verified = [V for V in numbers if V]
-    shades = dict(zip(verified, mpl.colormaps[LINE_COLOUR_MAP](np.linspace(0.12, 0.95, len(verified))), strict=True))
+    styles = {0: LineStyle(get_strategy_colour("sc"), get_line_style("sc"))}
+    styles |= dict(zip(verified, list_ordered_styles(len(verified)), strict=True))
     with prepare_axes(ax) as (axes,):
         for V in numbers:
-            line, shade = table[table["V"] == V].sort_values("S"), shades.get(V, get_strategy_colour("sc"))
+            line, (shade, style) = table[table["V"] == V].sort_values("S"), styles[V]
             axes.plot(
                 line[column],
                 100 * line["accuracy"],
-                "o-",
+                style,
                 color=shade,
                 linewidth=1.1 if V else 1.6,
                 label=f"GenRM, V = {V}" if V else "SC (majority vote)",

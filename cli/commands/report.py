@@ -1,0 +1,54 @@
+"""`isocompute report`: runs and profiles as one HTML file."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from isocompute.errors import IsocomputeError
+
+commands = typer.Typer()
+
+
+@commands.command()
+def report(
+    source: Annotated[
+        list[str], typer.Argument(metavar="RUN|PROFILE…", help="Runs' folders, or profiles.", show_default=False)
+    ],
+    output: Annotated[str, typer.Option("--output", "-o", help="The HTML file.", show_default=False)],
+    prices: Annotated[
+        str | None,
+        typer.Option("--prices", metavar="FILE", help="Dollars per million tokens by model.", show_default=False),
+    ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option("--device", help="a100, h100, h200, b200 or l4, for kv and gpu-hours.", show_default=False),
+    ] = None,
+    batch: Annotated[
+        int | None,
+        typer.Option("--batch", min=1, help="Requests decoded together, for kv and seconds.", show_default=False),
+    ] = None,
+) -> None:
+    """Write a report: one HTML file that says what to run at any budget, and shows what that rests on.
+
+    It holds charts, tables, samples and a data card, and loads nothing from anywhere. Its budget slider says what
+    `plan` says. It takes a minute or two, because it holds the plans of all budgets.
+
+    [bold]Examples[/]
+
+      isocompute report data/runs/lab -o report.html
+      isocompute report small.json large.json -o report.html --device h100
+    """
+    from isocompute.runners.storage.files import check_output_path
+
+    check_output_path(output)
+    try:
+        import matplotlib  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise IsocomputeError(f"Reports need {error.name}: pip install 'isocompute[figures]'.") from None
+    from isocompute.figures.report.files import open_report_source, write_report
+
+    write_report([open_report_source(name) for name in source], output, prices=prices, device=device, batch=batch)
+    Console().print(f"wrote {output}", highlight=False, soft_wrap=True)

@@ -1,0 +1,82 @@
+"""Help of the commands: paragraphs that wrap at any width, and options with the kind of value that they take."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from typer.core import TyperArgument, TyperCommand, TyperGroup
+
+VALUE_WORDS = {"str": "TEXT", "int": "N", "float": "NUMBER", "path": "FILE"}
+"""The word for a value of a type."""
+
+
+def join_paragraphs(text: str) -> str:
+    r"""Join the lines of each paragraph; indented lines, as of examples, stay.
+
+    >>> join_paragraphs("Plan\nwell.\n\nExamples\n\n  plan -b 8x\n  plan -b 9x")
+    'Plan well.\n\nExamples\n\n  plan -b 8x\n  plan -b 9x'
+    """
+    paragraphs = text.split("\n\n")
+    return "\n\n".join(part if part.startswith(" ") else " ".join(part.split("\n")) for part in paragraphs)
+
+
+def prepare_help(command: Any, ctx: Any) -> None:
+    """Join the lines of a command's help, show flags without a type, and other options with a word for their value."""
+    if command.help:
+        command.help = join_paragraphs(command.help)
+    for parameter in command.get_params(ctx):
+        if isinstance(parameter, TyperArgument):
+            parameter.display_type_rich = lambda ctx: None  # type: ignore[method-assign]
+        elif parameter.metavar is None:
+            parameter.metavar = "" if parameter.is_flag else name_value(parameter.display_type(ctx))
+
+
+def name_value(kind: str) -> str:
+    """Return the word for the values of a type.
+
+    >>> name_value("<int range>"), name_value("<list[str]>")
+    ('N', 'TEXT')
+    """
+    return VALUE_WORDS[re.sub(r"^<(list\[)?|\]?>$| range", "", kind)]
+
+
+class HelpCommand(TyperCommand):
+    """A command with tidy help."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help."""
+        prepare_help(self, ctx)
+        super().format_help(ctx, formatter)
+
+
+class HelpGroup(TyperGroup):
+    """A group of commands with tidy help."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help."""
+        prepare_help(self, ctx)
+        super().format_help(ctx, formatter)
+
+
+class RegistryHelpCommand(HelpCommand):
+    """A command whose help replaces ``{graders}``, ``{formats}`` and ``{searches}`` by the names in a registry.
+
+    The registries, including the entries of other packages, are read only when help is requested.
+    """
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help, with the names filled in."""
+        from isocompute.runners.grading.registry import GRADERS
+        from isocompute.runners.imports.formats import IMPORT_FORMATS
+        from isocompute.runners.search.registry import SEARCH_STRATEGIES
+
+        names = {
+            "graders": GRADERS.names_as_text,
+            "formats": IMPORT_FORMATS.names_as_text,
+            "searches": SEARCH_STRATEGIES.names_as_text,
+        }
+        for parameter in self.params:
+            if text := getattr(parameter, "help", None):
+                parameter.help = text.format(**names)  # type: ignore[attr-defined]
+        super().format_help(ctx, formatter)

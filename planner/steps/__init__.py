@@ -1,0 +1,1 @@
+"""The plans of a profile at all budgets of a unit."""
