@@ -74,8 +74,7 @@ def build_models(profile: Profile) -> ReportTable:
         (
             role,
             model.name or "unknown",
-            format_number(model.parameters),
-            format_number(model.active_parameters),
+            *("–" if count is None else f"{count:,.0f}" for count in (model.parameters, model.active_parameters)),
             json.dumps(model.settings, ensure_ascii=False) if model.settings else "–",
         )
         for role, model in profile.models.items()

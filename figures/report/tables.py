@@ -16,7 +16,7 @@ from isocompute.planner.profile import Profile, VerifierRates
 from isocompute.planner.strategies.registry import describe_strategy, get_strategy_colour
 
 Chart = dict[str, Any]
-OTHER_COLOURS = ("#2a788e", "#c1440e", "#1b7837", "#7b3294", "#b38600", "#555555")
+OTHER_COLOURS = ("#2a788e", "#c1440e", "#1b7837", "#7b3294", "#b38600", "#555555", "#d81b60", "#4c6ef5")
 """Colours of lines that are not strategies."""
 BUDGET_AXIS = "budget per problem (x)"
 INTERVAL = ("from", "to")

@@ -83,10 +83,10 @@ def estimate_stop_rule(
     longest = count_usable(pool, most, rule.is_weighted)
     bounds = read_limits(limits, len(values), longest)
     if lengths is None:
-        stops = replay_whole_waves(pool, rule, values, bounds, orders, longest, width)
+        stops = find_wave_stops(pool, rule, values, bounds, orders, longest, width)
     else:
         each = price * int(rule.is_weighted)
-        stops = replay_by_finish(pool, rule, values, bounds, orders, longest, width, lengths, each)
+        stops = find_finish_stops(pool, rule, values, bounds, orders, longest, width, lengths, each)
     verified = stops.solutions * int(rule.is_weighted)
     depth = stops.waves * (1 + int(rule.is_weighted))
     return build_policy_estimate(
@@ -96,7 +96,7 @@ def estimate_stop_rule(
 
 @dataclass(frozen=True, eq=False)
 class Stops:
-    """The stops of a rule in each order under each setting: five arrays of the shape (P, R, T).
+    """The stops of a rule in each order under each setting, five arrays of the shape (P, R, T).
 
     Args:
         solutions: finished solutions.
@@ -113,7 +113,7 @@ class Stops:
     costs: Floats | None = None
 
 
-def replay_whole_waves(
+def find_wave_stops(
     pool: Pool, rule: StopRule, thresholds: Floats, limits: Ints, orders: Orders, most: int, width: int
 ) -> Stops:
     """Find where a rule stops that waits for every wave, see `estimate_stop_rule`.
@@ -126,7 +126,7 @@ def replay_whole_waves(
     return read_stops(track, np.minimum(stops[..., places], limits), list_wave_ends(rule, most, width))
 
 
-def replay_by_finish(
+def find_finish_stops(
     pool: Pool,
     rule: StopRule,
     thresholds: Floats,

@@ -7,17 +7,13 @@ vLLM takes the model's ``generation_config.json``. Set such fields with ``extra`
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from isocompute.runners.engines.base import Completion, Request
 from isocompute.runners.engines.openai_protocol import encode_request, parse_completion
 from isocompute.runners.engines.server_client import ServerClient
-
-SHORTEST_KEY_IN_TEXT = 12
-"""Characters of the shortest key that is removed from completions' texts too."""
 
 
 class OpenAIEngine(ServerClient[Request, Completion]):
@@ -58,7 +54,6 @@ class OpenAIEngine(ServerClient[Request, Completion]):
         extra: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__("engine 'openai'", model, urls, concurrency, timeout, retries, patience, backoff, key_env)
-        self.redact_text = build_text_redactor(self.secrets)
         self.extra = dict(extra or {})
         json.dumps(self.extra)  # raises a TypeError now rather than during a run
 
@@ -76,24 +71,3 @@ class OpenAIEngine(ServerClient[Request, Completion]):
     def build_failure(self, status: str) -> Completion:
         """Return a completion without text, with the status that says why."""
         return Completion(None, None, None, None, None, status)
-
-
-def build_text_redactor(secrets: Iterable[str]) -> Callable[[str], str]:
-    """Return a function that removes keys from a solution.
-
-    A changed solution may have another answer. So only long keys with letters and digits are looked for, which cannot
-    be a word or a number of a solution, and only verbatim.
-
-    >>> redact = build_text_redactor(["sk-live-4242", "EMPTY", "multiplication", "000000000000"])
-    >>> redact("sk-live-4242 EMPTY multiplication 1000000000000")
-    '*** EMPTY multiplication 1000000000000'
-    """
-    long = (secret for secret in secrets if len(secret) >= SHORTEST_KEY_IN_TEXT)
-    keys = sorted((key for key in long if re.search("[0-9]", key) and re.search("[A-Za-z]", key)), key=len)
-
-    def redact_keys(text: str) -> str:
-        for key in reversed(keys):
-            text = text.replace(key, "***")
-        return text
-
-    return redact_keys

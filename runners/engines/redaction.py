@@ -15,6 +15,9 @@ from functools import cache
 from itertools import groupby
 from urllib.parse import quote
 
+SHORTEST_KEY_IN_TEXT = 12
+"""Characters of the shortest key that is removed from completions' texts too."""
+
 SHORTEST_SECRET = 4
 """Characters of the shortest secret that is redacted. A key such as '1' is no secret, and occurs in every message."""
 
@@ -163,3 +166,24 @@ def list_encoded_forms(secret: str) -> set[str]:
 def encode_percent(text: str) -> str:
     """Return a text with every byte as %XX."""
     return "".join(f"%{byte:02x}" for byte in text.encode())
+
+
+def build_text_redactor(secrets: Iterable[str]) -> Callable[[str], str]:
+    """Return a function that removes keys from a solution.
+
+    A changed solution may have another answer. So only long keys with letters and digits are looked for, which cannot
+    be a word or a number of a solution, and only verbatim.
+
+    >>> redact = build_text_redactor(["sk-live-4242", "EMPTY", "multiplication", "000000000000"])
+    >>> redact("sk-live-4242 EMPTY multiplication 1000000000000")
+    '*** EMPTY multiplication 1000000000000'
+    """
+    long = (secret for secret in secrets if len(secret) >= SHORTEST_KEY_IN_TEXT)
+    keys = sorted((key for key in long if re.search("[0-9]", key) and re.search("[A-Za-z]", key)), key=len)
+
+    def redact_keys(text: str) -> str:
+        for key in reversed(keys):
+            text = text.replace(key, "***")
+        return text
+
+    return redact_keys

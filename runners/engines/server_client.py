@@ -28,7 +28,7 @@ import httpx
 from isocompute.errors import ConfigError, EngineError
 from isocompute.runners.engines.clock import Stopwatch, add_time_span
 from isocompute.runners.engines.openai_protocol import parse_error_message
-from isocompute.runners.engines.redaction import build_redactor
+from isocompute.runners.engines.redaction import build_redactor, build_text_redactor
 from isocompute.runners.engines.servers import Server, Servers, draw_backoff, parse_retry_after, parse_servers
 
 RETRIED_STATUSES = {408, 409, 429}
@@ -96,8 +96,9 @@ class ServerClient(ABC, Generic[RequestT, ResultT]):
             raise ConfigError(
                 f"The {what} needs concurrency ≥ 1, retries ≥ 0, and timeout, patience and backoff above 0."
             )
-        servers, self.secrets = parse_servers(urls, key_env, what)
-        self.redact = build_redactor(self.secrets)
+        servers, secrets = parse_servers(urls, key_env, what)
+        self.redact = build_redactor(secrets)
+        self.redact_text = build_text_redactor(secrets)
         self.servers = Servers(servers, backoff, patience)
         self.what, self.model, self.concurrency, self.timeout = what, model, concurrency, timeout
         self.retries, self.backoff, self.key_env = retries, backoff, key_env

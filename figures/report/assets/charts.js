@@ -8,10 +8,10 @@ function listRows(line) {
 
 const darkness = matchMedia("(prefers-color-scheme: dark)");
 
-/** Return a line's colour; a dark one is lighter on a dark ground. */
+/** Return a line's colour; all are lighter on a dark ground, and the darkest the most. */
 function getColour(line) {
   const colour = d3.hcl(line.colour);
-  if (darkness.matches && !(colour.l >= 60)) colour.l = 62;
+  if (darkness.matches) colour.l = 48 + colour.l / 2;
   return colour.formatHex();
 }
 
