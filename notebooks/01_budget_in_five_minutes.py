@@ -77,15 +77,6 @@ iso.figures.solutions_and_compute(profile)
 plan = iso.plan(profile, "128x")
 plan
 
-# %% [markdown]
-# ## Easy and hard problems
-# The accuracy of choosing an allocation for each level of difficulty, and its gain over one allocation for all.
-
-# %%
-iso.difficulty(run, bins="level").to_frame().query("level == 'all'")[
-    ["budget", "accuracy", "one_for_all", "gain"]
-].round(3)
-
 # %%
 assert plan.strategy in ("genrm+vote", "weighted", "fused"), "votes and verdicts together are ahead of either"
 assert abs(plan.accuracy - 0.648) < 0.005

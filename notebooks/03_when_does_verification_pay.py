@@ -5,14 +5,11 @@
 # budget. This notebook finds that budget, and how solutions S and verifications V should grow with the budget C.
 
 # %%
-from pathlib import Path
-
 import pandas as pd
 
 import isocompute as iso
 
-run = iso.open_run(next(path for path in ("data/runs/lab", "../data/runs/lab") if Path(path).is_dir()))
-profile = iso.fit(run)
+profile = iso.load_profile("lab")  # what iso.fit makes of the run data/runs/lab
 found = profile.to_dict()
 profile
 
@@ -27,7 +24,7 @@ pd.DataFrame(
 ).round(3)
 
 # %%
-iso.figures.verifier(run)
+iso.figures.verifier(profile)
 
 # %% [markdown]
 # ## The surface
@@ -46,7 +43,7 @@ crossovers = pd.DataFrame(found["crossovers"]).T
 crossovers[["x", "interval", "probability"]]
 
 # %%
-iso.figures.crossover(run)
+iso.figures.crossover(profile)
 
 # %% [markdown]
 # ## The law

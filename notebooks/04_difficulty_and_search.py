@@ -25,7 +25,7 @@ iso.figures.step_scores(run)
 
 # %%
 profile = iso.load_profile("lab-search")
-iso.figures.search_by_n(run)
+iso.figures.search_by_n(profile)
 
 # %% [markdown]
 # N does not cost the same under each method: a search drops what scores badly, and so samples less. The plan compares
@@ -41,7 +41,8 @@ plan.to_frame()[["strategy", "settings", "compute", "accuracy", "low", "high", "
 # %% [markdown]
 # ## By difficulty
 # The best method for each level within each budget, and what choosing by level gains over one choice for all. The
-# choice is made on other problems than those it is scored on.
+# choice is made on other problems than those it is scored on. The figure tells difficulty by the share of right
+# solutions, which only those know who have the right answers.
 
 # %%
 by_level = iso.difficulty(run, bins="level")
@@ -49,7 +50,7 @@ overall = by_level.to_frame().query("level == 'all'")
 overall[["budget", "accuracy", "one_for_all", "gain", "gain_low", "gain_high"]].round(3)
 
 # %%
-iso.figures.difficulty_bars(run)
+iso.figures.difficulty_bars(profile)
 
 # %%
 assert plan.strategy != "sc", "on this run the reward model beats votes"

@@ -76,11 +76,17 @@ def label_right_first(pool: Pool, solutions: int | None = None) -> tuple[Ints, I
     """
     first = pool.verified_solutions if solutions is None else solutions
     answers, correct = pool.answers[:, :first], pool.correct[:, :first]
-    label, rights = np.full(answers.shape, -1), np.zeros(pool.problems, dtype=np.int64)
-    for p in range(pool.problems):
-        right, wrong = np.unique(answers[p][correct[p]]), np.unique(answers[p][~correct[p] & (answers[p] >= 0)])
-        rights[p] = len(right)
-        label[p, correct[p]] = np.searchsorted(right, answers[p][correct[p]])
-        is_wrong = ~correct[p] & (answers[p] >= 0)
-        label[p, is_wrong] = len(right) + np.searchsorted(wrong, answers[p][is_wrong])
-    return label, rights
+    codes, ranks = np.unique(answers, return_inverse=True)
+    # All problems at once: an answer's key is its problem and the rank of its code.
+    keys = np.arange(pool.problems)[:, None] * len(codes) + ranks.reshape(answers.shape)
+    found, position = np.unique(keys, return_inverse=True)
+    problem, is_parsed = found // len(codes), codes[found % len(codes)] >= 0
+    is_right = np.zeros(len(found), dtype=bool)
+    is_right[position.reshape(answers.shape)[correct]] = True
+    listed = np.flatnonzero(is_parsed)
+    listed = listed[np.lexsort((~is_right[listed], problem[listed]))]
+    many = np.bincount(problem[listed], minlength=pool.problems)
+    label = np.full(len(found), -1)
+    label[listed] = np.arange(len(listed)) - np.repeat(np.cumsum(many) - many, many)
+    rights = np.bincount(problem[is_right], minlength=pool.problems)
+    return label[position].reshape(answers.shape), rights

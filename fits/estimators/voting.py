@@ -85,17 +85,19 @@ def label_answers(pool: Pool, solutions: int) -> tuple[NDArray[np.int64], NDArra
         >>> label_answers(Pool(answers=[[5, 7, 3, 7, -1]], gold=[3]), 5)
         (array([[ 2,  1,  0,  1, -1]]), array([[1, 2, 1]]))
     """
-    label, counts = np.full((pool.problems, solutions), -1), []
-    for p, (answers, gold) in enumerate(zip(pool.answers[:, :solutions], pool.gold, strict=True)):
-        codes, position, occurrences = np.unique(answers, return_inverse=True, return_counts=True)
-        wrong = np.flatnonzero((codes >= 0) & (codes != gold))
-        wrong = wrong[np.argsort(-occurrences[wrong], kind="stable")]
-        label_of_code = np.full(len(codes), -1)
-        label_of_code[wrong] = np.arange(1, len(wrong) + 1)
-        label_of_code[codes == gold] = 0
-        label[p] = label_of_code[position]
-        counts.append(np.append(occurrences[codes == gold].sum(), occurrences[wrong]))
-    padded = np.zeros((pool.problems, max(2, *map(len, counts))), dtype=np.int64)
-    for p, row in enumerate(counts):
-        padded[p, : len(row)] = row
-    return label, padded
+    given = np.concatenate([pool.answers[:, :solutions], pool.gold[:, None]], axis=1)
+    codes, ranks = np.unique(given, return_inverse=True)
+    # All problems at once: an answer's key is its problem and the rank of its code.
+    keys = np.arange(pool.problems)[:, None] * len(codes) + ranks.reshape(given.shape)
+    found, position, occurrences = np.unique(keys[:, :-1], return_inverse=True, return_counts=True)
+    problem = found // len(codes)
+    is_right = found == keys[problem, -1]
+    wrong = np.flatnonzero((codes[found % len(codes)] >= 0) & ~is_right)
+    wrong = wrong[np.lexsort((-occurrences[wrong], problem[wrong]))]
+    wrongs = np.bincount(problem[wrong], minlength=pool.problems)
+    label = np.where(is_right, 0, -1)
+    label[wrong] = 1 + np.arange(len(wrong)) - np.repeat(np.cumsum(wrongs) - wrongs, wrongs)
+    counts = np.zeros((pool.problems, 1 + max(1, int(wrongs.max()))), dtype=np.int64)
+    known = label >= 0
+    counts[problem[known], label[known]] = occurrences[known]
+    return label[position].reshape(pool.problems, solutions), counts
