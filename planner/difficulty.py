@@ -201,9 +201,7 @@ def build_pool_study(
     """
     options = list_strategy_options(profile, profile.lam, between=True)
     assigned = assign_levels(kind, run, profile, samples)
-    reusing = (
-        build_reusing_options(assigned, run.pool, run.has_answers, profile, options) if assigned.samples else options
-    )
+    reusing = build_reusing_options(assigned, run.pool, profile, options) if assigned.samples else options
     return build_study(
         name or run.path,
         kind,

@@ -32,7 +32,6 @@ REUSE_DRAWS = 2
 def build_reusing_options(
     levels: DifficultyLevels,
     pool: Pool,
-    has_answers: bool,
     profile: Profile,
     pool_options: Sequence[AllocationOptions],
 ) -> list[AllocationOptions]:
@@ -45,7 +44,6 @@ def build_reusing_options(
     Args:
         levels: the levels of R draws.
         pool: the pool that they were estimated from.
-        has_answers: whether its answers are known.
         profile: its profile, with λ and ρ.
         pool_options: the options over the whole pool.
     """
@@ -58,7 +56,7 @@ def build_reusing_options(
             continue
         strategy = STRATEGIES[options.strategy]
         V = part.verifications if isinstance(part, Surface) else []
-        accuracy = estimate_reusing(strategy, levels, pool, has_answers, part)
+        accuracy = estimate_reusing(strategy, levels, pool, part)
         table = build_pool_options(
             strategy,
             accuracy.reshape(-1, *accuracy.shape[2:]),
@@ -76,7 +74,7 @@ def build_reusing_options(
 
 
 def estimate_reusing(
-    strategy: Strategy, levels: DifficultyLevels, pool: Pool, has_answers: bool, part: Curve | Surface
+    strategy: Strategy, levels: DifficultyLevels, pool: Pool, part: Curve | Surface
 ) -> NDArray[np.float64]:
     """Estimate a strategy that goes on from the solutions that the level was estimated from, for each draw.
 
@@ -92,7 +90,6 @@ def estimate_reusing(
         strategy: the strategy.
         levels: the levels of R draws.
         pool: the pool.
-        has_answers: whether its answers are known.
         part: the strategy's accuracy over all subsets.
 
     Returns:
@@ -101,7 +98,7 @@ def estimate_reusing(
     draws = len(levels.levels)
     V = part.verifications if isinstance(part, Surface) else []
     run_S, run_V = ([n for n in on if n & (n - 1) == 0 or n == on[-1]] for on in (part.solutions, V))
-    usable = list_allocations(strategy, pool, has_answers)[0][-1]
+    usable = list_allocations(strategy, pool)[0][-1]
     estimator = strategy.apply_parameters(part.parameters)
     # Problems that are there several times would be learnt from while they are scored.
     orders = 1 if strategy.learns and not strategy.estimate_learnt else REUSE_ORDERS

@@ -26,10 +26,14 @@ class FigureSuite:
         """Return a source with the figure's input; by default the `lab` profile."""
         return FigureSource(read_profile("lab"))
 
+    def load_input(self) -> Any:
+        """Return the input of the figure's table: by default the source's; a figure of ``profiles`` gives a list."""
+        return self.load_source().get_input(self.entry.needs)
+
     @pytest.fixture
     def table(self) -> Any:
         """The figure's table."""
-        return self.entry.table_function(self.load_source().get_input(self.entry.needs))
+        return self.entry.table_function(self.load_input())
 
     @pytest.fixture
     def given_axes(self) -> Any:
@@ -60,7 +64,7 @@ class FigureSuite:
     def test_the_same_source_gives_the_same_bytes(self) -> None:
         from isocompute.figures.files import make_figure_files
 
-        given = self.load_source().get_input(self.entry.needs)
+        given = self.load_input()
         first, again = (make_figure_files(self.entry.name, self.entry, given).contents for _ in range(2))
         assert set(first) == {"png", "pdf", "csv"}
         assert first == again

@@ -12,6 +12,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 import jsonschema
+import numba
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -42,6 +43,15 @@ def pytest_collection_modifyitems(config, items):
     left_out = [item for item in items if item.get_closest_marker("soak")]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in set(left_out)]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def single_thread():
+    """Run the kernels in one thread: tests are small, and threads that wait for each other on a busy machine are slow.
+
+    The estimates do not depend on it, see `test_monte_carlo`.
+    """
+    numba.set_num_threads(1)
 
 
 @pytest.fixture

@@ -89,7 +89,8 @@ def test_what_another_package_adds_is_fitted_planned_and_drawn_like_our_own(mine
     assert options["mine"]["interval"][0] < options["mine"]["accuracy"] < options["mine"]["interval"][1]
     study = json.loads(command("difficulty", written_run, "--bins", "oracle", "--json").out)
     assert study["budgets"]
-    assert command("figures", written_run, "-o", tmp_path / "drawn").code == 0
+    assert command("figures", written_run, "--only", "frontiers,surface", "-o", tmp_path / "drawn").code == 0
+    assert all("mine" in (tmp_path / "drawn" / f"{name}.csv").read_text() for name in ("frontiers", "surface"))
 
 
 def test_it_can_be_recommended(mine, command, written_run, tmp_path):

@@ -58,7 +58,7 @@ def build_search_by_n_table(profile: Profile) -> pd.DataFrame:
         if len(measured) == len(methods) > 1:
             accuracy, chosen = score_best_by_level(measured, levels, clusters)
             rows += summarise_by_level((BEST_BY_LEVEL, None, N, np.nan), accuracy, chosen, levels, clusters)
-    return pd.DataFrame(rows, columns=list(SEARCH_BY_N_COLUMNS)).astype({"level": "Int64"})
+    return pd.DataFrame(rows, columns=list(SEARCH_BY_N_COLUMNS)).astype({"level": "Int64", "compute": float})
 
 
 def list_method_points(profile: Profile) -> Iterator[tuple[str, str, int, float, Floats]]:
@@ -121,7 +121,8 @@ def summarise_by_level(
         own_clusters = None if clusters is None else clusters[inside]
         low, high = compute_mean_interval(accuracy[inside], levels if level is None else None, own_clusters)
         best = None if level is None else chosen.get(level)
-        yield (*point[:2], level, *point[2:], accuracy[inside].mean(), low, high, best, int(inside.sum()))
+        interval = float(low), float(high)
+        yield (*point[:2], level, *point[2:], accuracy[inside].mean(), *interval, best, int(inside.sum()))
 
 
 def draw_search_by_n(

@@ -64,7 +64,7 @@ def test_a_url_is_fitted_into_its_store_and_planned_from_there(command, written_
     url = f"file://{written_run}/profile.json"
     assert command("fit", f"file://{written_run}", "-o", url).code == 0
     assert command("plan", "--budget", "8x", "--profile", url).code == 0
-    assert command("figures", url, "-o", f"file://{tmp_path}/drawn").code == 0
+    assert command("figures", url, "--only", "solutions_and_compute", "-o", f"file://{tmp_path}/drawn").code == 0
     assert sorted(os.listdir(tmp_path)) == sorted([*before, "drawn"])
     assert "solutions_and_compute.png" in os.listdir(tmp_path / "drawn")
 
@@ -86,9 +86,10 @@ def test_a_figure_that_cannot_be_drawn_leaves_nothing(refused, written_run, tmp_
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    assert "cannot be written: No space left on device" in refused("figures", written_run, "-o", tmp_path / "figures")
+    draw = ("figures", written_run, "--only", "frontiers", "-o")
+    assert "cannot be written: No space left on device" in refused(*draw, tmp_path / "figures")
     assert os.listdir(tmp_path / "figures") == []
-    assert "belongs to a run" in refused("figures", written_run, "-o", written_run / "solutions")
+    assert "belongs to a run" in refused(*draw, written_run / "solutions")
 
 
 @pytest.fixture

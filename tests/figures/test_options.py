@@ -33,29 +33,29 @@ def draw_compared(table, ax=None):
     return axes
 
 
-COMPARED = FigureEntry("models", "profiles beside each other", "profiles", "somebody:table", "somebody:draw")
+COMPARED = FigureEntry("problem_counts", "profiles beside each other", "profiles", "somebody:table", "somebody:draw")
 COMPARED_FUNCTIONS = {"table": compare_table, "draw": draw_compared}
 
 
 def test_several_sources_have_a_folder_each_and_what_compares_them_has_none(add, command, tmp_path):
-    add(COMPARED_FUNCTIONS, models=COMPARED)
-    options = ("--only", "models", "--only", "policies,policies", "--format", "svg", "-o", tmp_path)
+    add(COMPARED_FUNCTIONS, problem_counts=COMPARED)
+    options = ("--only", "problem_counts", "--only", "policies,policies", "--format", "svg", "-o", tmp_path)
     ended = command("figures", "lab-search", "llama-3.1-8b-math", *options)
     assert ended.code == 0, ended.err
     files = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*") if path.is_file()}
-    assert files == {"lab-search/policies.svg", "lab-search/policies.csv", "models.svg", "models.csv"}
+    assert files == {"lab-search/policies.svg", "lab-search/policies.csv", "problem_counts.svg", "problem_counts.csv"}
     assert "llama-3.1-8b-math/policies not drawn: the profile has no policies\n" in ended.out
-    alone = command("figures", "lab-search", "--only", "models", "-o", tmp_path / "alone")
-    assert (alone.code, alone.out) == (1, "models not drawn: it compares several profiles; name two or more\n")
+    alone = command("figures", "lab-search", "--only", "problem_counts", "-o", tmp_path / "alone")
+    assert (alone.code, alone.out) == (1, "problem_counts not drawn: it compares several profiles; name two or more\n")
     assert not (tmp_path / "alone").exists()
 
 
 def test_figures_that_compare_take_a_list_in_python(add, lab, means):
-    add(COMPARED_FUNCTIONS, models=COMPARED)
+    add(COMPARED_FUNCTIONS, problem_counts=COMPARED)
     profiles = [iso.load_profile("lab"), iso.load_profile("lab-search")]
-    assert iso.figures.models(profiles).table["name"].tolist() == ["lab", "lab-search"]
-    with pytest.raises(DataError, match=r"^The figure 'models' cannot be drawn: it compares several profiles"):
-        iso.figures.models(profiles[0])
+    assert iso.figures.problem_counts(profiles).table["name"].tolist() == ["lab", "lab-search"]
+    with pytest.raises(DataError, match=r"^The figure 'problem_counts' cannot be drawn: it compares several profiles"):
+        iso.figures.problem_counts(profiles[0])
     with pytest.raises(DataError, match=r"^The figure 'caps' is drawn from one run or profile; got 2\.$"):
         iso.figures.caps(profiles)
 

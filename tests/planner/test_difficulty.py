@@ -85,20 +85,10 @@ def test_a_kind_that_is_not_there(command, written_run):
 
 def test_figures_show_frontiers_and_difficulty_too(command, written_run, tmp_path):
     pytest.importorskip("matplotlib")
-    assert command("figures", written_run, "-o", tmp_path / "drawn").code == 0
+    names = ("frontiers", "difficulty", "difficulty_bars")
+    assert command("figures", written_run, "-o", tmp_path / "drawn", "--only", ",".join(names)).code == 0
     assert {path.name for path in (tmp_path / "drawn").iterdir()} == {
-        f"{name}.{kind}"
-        for name in (
-            "solutions_and_compute",
-            "solutions_and_compute_by_level",
-            "frontiers",
-            "difficulty",
-            "difficulty_bars",
-            "caps",
-            "policies",
-            "verifier",
-        )
-        for kind in ("png", "pdf", "csv")
+        f"{name}.{kind}" for name in names for kind in ("png", "pdf", "csv")
     }
 
 
@@ -124,7 +114,7 @@ def test_by_agreement_every_strategy_and_search_can_be_chosen(written_run, searc
     profile = build_profile(Run(config.run), found, measure_costs(found), "p")
     whole = list_strategy_options(profile, profile.lam)
     told = assign_agreement_levels(found.pool, 2)
-    going_on = build_reusing_options(told, found.pool, found.has_answers, profile, whole)
+    going_on = build_reusing_options(told, found.pool, profile, whole)
     assert [options.strategy for options in going_on] == ["sc", "bon", "prm-weighted", "beam+weighted"]
     assert [options.strategy for options in going_on] == [options.strategy for options in whole]
     assert all(len(options.accuracy) == told.levels.size for options in going_on)
@@ -163,7 +153,7 @@ def test_the_accuracy_given_what_was_seen_is_that_of_every_way_to_go_on(name, ki
     whole = strategy.estimator(pool, [1, 2, 4], V, 2, 0).accuracy
     part = (Surface(solutions=[1, 2, 4], verifications=V, accuracy=whole.tolist()) if V else
             Curve(solutions=[1, 2, 4], accuracy=whole.tolist()))  # fmt: skip
-    found = estimate_reusing(strategy, levels, pool, True, part).reshape(2 * many, 6, 3)
+    found = estimate_reusing(strategy, levels, pool, part).reshape(2 * many, 6, 3)
     np.testing.assert_allclose(found.mean(axis=0), whole.reshape(6, 3), atol=1e-12)
     apart = found[:many].mean(axis=0) - found[many:].mean(axis=0)
     for p in range(6):
@@ -213,7 +203,7 @@ def test_without_answers_agreement_is_refused_and_not_drawn(tmp_path):
         iso.difficulty(run, bins="agreement")
     pool = read_pool(run._run)
     profile = build_profile(run._run, pool, measure_costs(pool), "x")
-    assert [study.kind for study in build_figure_studies(profile, pool)] == ["oracle"]
+    assert [study.kind for study in build_figure_studies(profile, pool)] == ["estimate", "oracle"]
 
 
 def test_clusters_are_held_out_whole_and_one_alone_is_refused():

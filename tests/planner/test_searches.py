@@ -61,8 +61,9 @@ def test_fit_and_plan_take_searches_and_the_scored_pool_where_nothing_was_verifi
 
 
 def test_figures_hold_searches(command, searched_run, tmp_path):
-    assert command("figures", searched_run, "-o", tmp_path).code == 0
-    assert (tmp_path / "frontiers.png").stat().st_size > 10_000
+    names = ("frontiers", "search_by_n")
+    assert command("figures", searched_run, "-o", tmp_path, "--only", ",".join(names)).code == 0
+    assert all((tmp_path / f"{name}.png").stat().st_size > 10_000 for name in names)
 
 
 def test_what_many_strategies_reach_fits_a_small_terminal(searched_run):

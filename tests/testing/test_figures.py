@@ -5,6 +5,11 @@ from __future__ import annotations
 import pytest
 
 from isocompute.figures.registry import FIGURES
+from isocompute.figures.source import FigureSource
+from isocompute.planner.estimate.pool_from_run import read_pool
+from isocompute.planner.profile import read_profile
+from isocompute.planner.profile.subset import select_problems
+from isocompute.runners.storage.run import Run
 from isocompute.testing import FigureSuite
 
 pytest.importorskip("matplotlib")
@@ -40,7 +45,63 @@ class TestPolicies(FigureSuite):
     panels = 2
 
 
+class TestSurface(FigureSuite):
+    entry = FIGURES["surface"]
+
+
+class TestAllocationLaw(FigureSuite):
+    entry = FIGURES["allocation_law"]
+    panels = 2
+
+
+class TestCrossover(FigureSuite):
+    entry = FIGURES["crossover"]
+    panels = 2
+
+
+class TestRegret(FigureSuite):
+    entry = FIGURES["regret"]
+
+    def load_source(self):
+        return FigureSource(select_problems(read_profile("lab"), range(0, 100, 10)))
+
+
+class TestModels(FigureSuite):
+    entry = FIGURES["models"]
+    panels = 2
+
+    def load_input(self):
+        return [read_profile("lab-both-small"), read_profile("lab-both-large")]
+
+
+class TestSearchByN(FigureSuite):
+    entry = FIGURES["search_by_n"]
+    panels = 6
+
+    def load_source(self):
+        return FigureSource(read_profile("lab-search"))
+
+
+class TestDifficultyBars(FigureSuite):
+    entry = FIGURES["difficulty_bars"]
+    panels = 2
+
+
+class TestVerifier(FigureSuite):
+    entry = FIGURES["verifier"]
+    panels = 2
+
+
+class TestStepScores(FigureSuite):
+    entry = FIGURES["step_scores"]
+    panels = 2
+
+    def load_source(self):
+        run = Run("data/runs/lab-search")
+        return FigureSource(read_profile("lab-search"), run, read_pool(run))
+
+
 def test_no_figure_of_a_profile_is_left_out():
-    suites = (TestSolutionsAndCompute, TestSolutionsAndComputeByLevel, TestFrontiers, TestDifficulty, TestCaps)
-    tested = [suite.entry for suite in (*suites, TestPolicies)]
-    assert [FIGURES[name] for name in FIGURES.own if FIGURES[name].needs != "search"] == tested
+    suites = [each for each in globals().values() if isinstance(each, type) and each.__module__ == __name__]
+    tested = {suite.entry.name for suite in suites}
+    assert tested == {name for name in FIGURES.own if FIGURES[name].needs != "search"}

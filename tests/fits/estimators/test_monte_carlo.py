@@ -170,10 +170,10 @@ def test_the_same_seed_gives_the_same_bytes_whatever_else_is_asked(estimator):
 @pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="needs two threads")
 def test_the_number_of_threads_changes_nothing():
     pool = graded(6, 8, 3, seed=5)
+    numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)
     many = estimate_weighted_vote(pool, [2, 5], [1, 3], draws=20, seed=9)
     numba.set_num_threads(1)
     one = estimate_weighted_vote(pool, [2, 5], [1, 3], draws=20, seed=9)
-    numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)
     assert one.accuracy.tobytes() == many.accuracy.tobytes()
 
 
