@@ -45,6 +45,8 @@ DRAWN_METHODS = {
     "dvts, weighted": "dvts+weighted",
 }
 """The strategies that search-and-learn's methods are here."""
+SLIDE_TEXT = {"font.size": 8.0, "legend.fontsize": 7.0, "legend.handlelength": 2.0}
+"""The text sizes on a slide, in points: those of a slide would leave no room beside such long sentences and legends."""
 LAB, LANGUAGE_MODEL = "the lab", "Qwen2.5-Coder-1.5B"
 MEASURED, FROM_GRID = "measured here", "paper's figure, read off"
 
@@ -58,10 +60,10 @@ def build_published_table(results: PublishedResults) -> pd.DataFrame:
     Returns:
         A row for each point; a published number that is unknown is left out. ``panel``: verify, search or difficulty.
         ``source``, ``model``, ``method``: whose result it is. ``place``: its place in the source, or how it was graded.
-        ``budget`` in ``unit``: multiples of SC's plateau, or N.
-        ``quantity``, ``value``: as the published numbers name it, and ``low``, ``high``: the 95 % interval over
-        problems, NaN for published numbers, which have none. ``mark``: where it was read, or measured here.
-        ``finding``: a sentence for each panel on what holds here, see `tell_findings`.
+        ``budget`` in ``unit``: multiples of SC's plateau, which lies higher than measured where SC still rises at its
+        largest S; or N. ``quantity``, ``value``: as the published numbers name it, and ``low``, ``high``: the 95 %
+        interval over problems, NaN for published numbers, which have none. ``mark``: where it was read, or measured
+        here. ``finding``: a sentence for each panel on what holds here, see `tell_findings`.
     """
     rows = [*list_lead_rows(results), *list_search_rows(results.searched), *list_savings_rows(results.searched)]
     own = pd.DataFrame(rows, columns=list(PUBLISHED_TABLE_COLUMNS[:-1]))
@@ -162,7 +164,9 @@ def draw_published(table: pd.DataFrame, ax: Any = None) -> NDArray[np.object_]:
         DataError: a column is missing, there are no rows, or ``ax`` is not three Axes.
     """
     check_table(table, PUBLISHED_TABLE_COLUMNS, "published")
-    with prepare_axes(ax, len(QUANTITIES), columns=3 if get_look().is_slide else 1) as axes:
+    is_slide = get_look().is_slide
+    changes, columns = (SLIDE_TEXT, len(QUANTITIES)) if is_slide else (None, 1)
+    with prepare_axes(ax, len(QUANTITIES), changes=changes, columns=columns) as axes:
         for panel, each in zip(QUANTITIES, axes, strict=True):
             points = table[table["panel"] == panel]
             draw_panel(points, each)
