@@ -13,7 +13,10 @@ import shlex
 import subprocess
 import sys
 import tempfile
+from io import BytesIO
 from pathlib import Path
+
+from PIL import Image
 
 from isocompute.figures.registry import FIGURES
 
@@ -69,8 +72,11 @@ def draw_figure(name: str) -> bytes:
             stdout=subprocess.DEVNULL,
             check=True,
         )
-        (picture,) = Path(folder).rglob(f"{name}.png")
-        return picture.read_bytes()
+        (path,) = Path(folder).rglob(f"{name}.png")
+        picture = BytesIO()
+        with Image.open(path) as drawn:  # the same pixels in fewer bytes: without transparency, which no figure has
+            drawn.convert("RGB").save(picture, "PNG", optimize=True)
+        return picture.getvalue()
 
 
 def render_page() -> str:

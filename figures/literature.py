@@ -16,7 +16,7 @@ PUBLISHED_COLUMNS = (
 )  # fmt: skip
 SECOND_HAND = "second-hand"
 MARKS = ("paper", SECOND_HAND, "unknown")
-"""Where a number was read: in the paper, in a text of somebody else, or nowhere, so that its value is empty."""
+"""The places where a number was read: in the paper, in a text of somebody else, or nowhere; then it has no value."""
 
 STUDY, SEARCH_AND_LEARN, SNELL = "singhi-2025", "search-and-learn", "snell-2024"
 

@@ -1,4 +1,4 @@
-"""What of the published results holds on our own runs: a sentence for each paper, computed from the numbers."""
+"""Findings on published results: a sentence for each paper, computed from the numbers, on what holds on our runs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from isocompute.figures.plots.search_by_n import BEST_BY_LEVEL
 VERIFY_PANEL, SEARCH_PANEL, DIFFICULTY_PANEL = "verify", "search", "difficulty"
 
 
-def tell_findings(table: pd.DataFrame) -> dict[str, str]:
+def describe_findings(table: pd.DataFrame) -> dict[str, str]:
     """Return a sentence for each panel on what the paper says, and whether our own runs agree.
 
     A claim holds if the whole 95 % interval agrees with it, does not hold if none of it does, and else is not settled.
@@ -18,9 +18,9 @@ def tell_findings(table: pd.DataFrame) -> dict[str, str]:
         table: table from `build_published_table`, which may lack the findings.
     """
     return {
-        VERIFY_PANEL: tell_verify_finding(table[table["panel"] == VERIFY_PANEL]),
-        SEARCH_PANEL: tell_search_finding(table[table["panel"] == DIFFICULTY_PANEL]),  # where the N are paired
-        DIFFICULTY_PANEL: tell_difficulty_finding(table[table["panel"] == DIFFICULTY_PANEL]),
+        VERIFY_PANEL: describe_verify_finding(table[table["panel"] == VERIFY_PANEL]),
+        SEARCH_PANEL: describe_search_finding(table[table["panel"] == DIFFICULTY_PANEL]),  # where the N are paired
+        DIFFICULTY_PANEL: describe_difficulty_finding(table[table["panel"] == DIFFICULTY_PANEL]),
     }
 
 
@@ -33,12 +33,12 @@ def judge_claim(low: float, high: float, least: float) -> str:
     return "holds" if low > least else "does not hold" if high < least else "is not settled"
 
 
-def format_interval(low: float, high: float) -> str:
+def format_bounds(low: float, high: float) -> str:
     """Return an interval in brackets, each end to one digit."""
     return f"[{low:.1f}, {high:.1f}]"
 
 
-def tell_verify_finding(points: pd.DataFrame) -> str:
+def describe_verify_finding(points: pd.DataFrame) -> str:
     """Return the sentence on GenRM's lead over SC at the largest compute of each of our own profiles."""
     claims = points[points["mark"] == "paper"].sort_values("budget")
     matches, gains = claims.iloc[0], claims.iloc[-1]
@@ -50,13 +50,13 @@ def tell_verify_finding(points: pd.DataFrame) -> str:
         last = line.sort_values("budget").iloc[-1]
         verdict = judge_claim(last["low"], last["high"], 0)
         said += (
-            f"; a lead {verdict} with {model}: {last['value']:+.1f} {format_interval(last['low'], last['high'])} "
+            f"; a lead {verdict} with {model}: {last['value']:+.1f} {format_bounds(last['low'], last['high'])} "
             f"at {last['budget']:.2g}"
         )
     return f"{said}."
 
 
-def tell_search_finding(points: pd.DataFrame) -> str:
+def describe_search_finding(points: pd.DataFrame) -> str:
     """Return the sentence on how many solutions Best-of-N needs to be as good as beam search."""
     claim = points[points["method"] == "beam"].iloc[0]
     own = points[points["method"] == "beam+weighted"].sort_values("budget").set_index("budget")
@@ -65,17 +65,17 @@ def tell_search_finding(points: pd.DataFrame) -> str:
     return (
         f"search-and-learn (second-hand): beam search at N = {claim['budget']:g} is as good as Best-of-N at "
         f"{claim['value']:g}; that {verdict} on the lab: as good as at "
-        f"{first['value']:.1f} {format_interval(first['low'], first['high'])}, and with N = {last.name:g} as at "
-        f"{last['value']:.1f} {format_interval(last['low'], last['high'])}."
+        f"{first['value']:.1f} {format_bounds(first['low'], first['high'])}, and with N = {last.name:g} as at "
+        f"{last['value']:.1f} {format_bounds(last['low'], last['high'])}."
     )
 
 
-def tell_difficulty_finding(points: pd.DataFrame) -> str:
+def describe_difficulty_finding(points: pd.DataFrame) -> str:
     """Return the sentence on how many solutions Best-of-N needs to be as good as a choice by difficulty."""
     claim = points[points["source"].str.startswith("Snell")].sort_values("budget").iloc[0]
     own = points[points["method"] == BEST_BY_LEVEL].set_index("budget").loc[claim["budget"]]
     return (
         f"Snell et al.: choosing by difficulty, N = {claim['budget']:g} is as good as Best-of-N at {claim['value']:g}; "
         f"that {judge_claim(own['low'], own['high'], claim['value'])} on the lab: as good as at "
-        f"{own['value']:.1f} {format_interval(own['low'], own['high'])}."
+        f"{own['value']:.1f} {format_bounds(own['low'], own['high'])}."
     )

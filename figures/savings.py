@@ -1,4 +1,4 @@
-"""How many solutions weighted Best-of-N needs to be as accurate as a search, or as the best method of each level."""
+"""The number of solutions that weighted Best-of-N needs to be as accurate as a search, or as the best method of each level."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from isocompute.planner.profile import Profile
 
 BASELINE = "prm-weighted"
 SAVINGS_COLUMNS = ("method", "N", "equal_N", "low", "high")
-REPLICATES = 1000
-SEED = 20240806
+SAVINGS_REPLICATES = 1000
+SAVINGS_SEED = 20240806
 
 
 def build_savings_table(profile: Profile) -> pd.DataFrame:
@@ -36,7 +36,9 @@ def build_savings_table(profile: Profile) -> pd.DataFrame:
     numbers, curve = np.array(sorted(baseline)), np.stack([baseline[N] for N in sorted(baseline)], axis=1)
     levels = np.ones(profile.problems, dtype=np.int64) if profile.strata is None else np.array(profile.strata)
     clusters = None if profile.clusters is None else np.array(profile.clusters)
-    weights = draw_bootstrap_weights(profile.problems, REPLICATES, SEED, profile.strata, profile.clusters)
+    weights = draw_bootstrap_weights(
+        profile.problems, SAVINGS_REPLICATES, SAVINGS_SEED, profile.strata, profile.clusters
+    )
     scored: list[tuple[str, int, Floats]] = [(point[0], point[2], point[4]) for point in points if "beam" in point[0]]
     for N in sorted({point[2] for point in points if point[1] != BASELINE}):
         measured = {point[0]: point[4] for point in points if point[2] == N}

@@ -16,7 +16,7 @@ from isocompute.figures.literature_findings import (
     DIFFICULTY_PANEL,
     SEARCH_PANEL,
     VERIFY_PANEL,
-    tell_findings,
+    describe_findings,
 )
 from isocompute.figures.look import get_look
 from isocompute.figures.plots.search_by_n import build_search_by_n_table
@@ -63,13 +63,13 @@ def build_published_table(results: PublishedResults) -> pd.DataFrame:
         ``budget`` in ``unit``: multiples of SC's plateau, which lies higher than measured where SC still rises at its
         largest S; or N. ``quantity``, ``value``: as the published numbers name it, and ``low``, ``high``: the 95 %
         interval over problems, NaN for published numbers, which have none. ``mark``: where it was read, or measured
-        here. ``finding``: a sentence for each panel on what holds here, see `tell_findings`.
+        here. ``finding``: a sentence for each panel on what holds here, see `describe_findings`.
     """
     rows = [*list_lead_rows(results), *list_search_rows(results.searched), *list_savings_rows(results.searched)]
     own = pd.DataFrame(rows, columns=list(PUBLISHED_TABLE_COLUMNS[:-1]))
     table = pd.concat([collect_published_points(results), own], ignore_index=True)
     table = table.sort_values("panel", key=lambda column: column.map(list(QUANTITIES).index), kind="stable")
-    return table.assign(finding=table["panel"].map(tell_findings(table))).reset_index(drop=True)
+    return table.assign(finding=table["panel"].map(describe_findings(table))).reset_index(drop=True)
 
 
 def collect_published_points(results: PublishedResults) -> pd.DataFrame:

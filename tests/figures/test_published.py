@@ -8,7 +8,7 @@ import pytest
 from isocompute import figures
 from isocompute.errors import DataError
 from isocompute.figures.literature import MARKS, SECOND_HAND, read_published_numbers, read_published_results
-from isocompute.figures.literature_findings import judge_claim, tell_findings
+from isocompute.figures.literature_findings import describe_findings, judge_claim
 from isocompute.figures.plots.published import build_published_table, draw_published
 from isocompute.figures.savings import find_equal_number
 from isocompute.planner.compare import compare_strategies
@@ -47,7 +47,7 @@ def test_the_table_has_the_published_points_without_intervals_and_our_own_with_t
 
 
 def test_the_findings_say_what_the_numbers_say(table):
-    verify, search, difficulty = tell_findings(table).values()
+    verify, search, difficulty = describe_findings(table).values()
     assert set(table["finding"]) == {verify, search, difficulty}
     for sentence in (verify, search, difficulty):
         assert sentence.endswith(".")
@@ -68,7 +68,7 @@ def test_other_numbers_give_other_findings(table):
     names, leads = ["value", "low", "high"], own & (table["panel"] == "verify")
     other.loc[leads, names] = -table.loc[leads, ["value", "high", "low"]].to_numpy()
     other.loc[own & (table["panel"] == "difficulty"), names] = [64.0, 8.0, 128.0]
-    verify, search, difficulty = tell_findings(other).values()
+    verify, search, difficulty = describe_findings(other).values()
     assert "a lead does not hold with the lab" in verify
     assert "a lead holds with Qwen2.5-Coder-1.5B" in verify
     assert "that is not settled on the lab" in search
