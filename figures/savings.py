@@ -1,4 +1,4 @@
-"""The number of solutions that weighted Best-of-N needs to be as accurate as a search, or as the best method of each level."""
+"""The number of solutions with which weighted Best-of-N is as accurate as a search, or as a choice by level."""
 
 from __future__ import annotations
 

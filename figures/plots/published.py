@@ -95,7 +95,7 @@ def list_lead_rows(results: PublishedResults) -> Iterator[tuple[Any, ...]]:
         source, mark = (results.papers[STUDY]["source"].iloc[0], FROM_GRID) if model == study else (model, MEASURED)
         for budget, comparison in compute_frontier(profile):
             for option in comparison.options:
-                if option.strategy == "genrm":
+                if option.strategy == "genrm" and option.lead is not None:
                     low, high = option.lead_interval or (np.nan, np.nan)
                     lead = [100 * value for value in (option.lead, low, high)]
                     yield (VERIFY_PANEL, source, "", model, "genrm", budget / plateau, "SC plateaus",
@@ -190,7 +190,8 @@ def draw_panel(points: pd.DataFrame, axes: Axes) -> None:
     """Draw the points of a panel: a line for each method of each model that a source has."""
     groups = list(points.groupby(["source", "place", "model", "method", "mark"], sort=False))
     styles = list_line_styles(len(groups))
-    for ((source, place, model, method, mark), line), style in zip(groups, styles, strict=True):
+    for (names, line), style in zip(groups, styles, strict=True):
+        source, place, model, method, mark = map(str, names)
         by_strategy = points["panel"].iloc[0] == SEARCH_PANEL
         colour, format_ = LineStyle(get_strategy_colour(method), get_line_style(method)) if by_strategy else style
         ordered, own = line.sort_values("budget"), mark == MEASURED

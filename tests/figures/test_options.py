@@ -110,12 +110,12 @@ def test_a_source_cannot_name_a_folder_elsewhere(lab):
     assert name_folders(named[:1]) == [""]
 
 
-@pytest.mark.parametrize("place", [1, pytest.param(2, marks=pytest.mark.soak)])  # the first fits a run, for a minute
+@pytest.mark.parametrize("place", [1, 3, pytest.param(2, marks=pytest.mark.soak)])  # the first fits a run, for a minute
 def test_the_examples_of_the_help_work(command, tmp_path, monkeypatch, place):
     said = command("figures", "--help").out
     examples = [
         line.replace("│", "").split() for line in said.splitlines() if line.strip("│ ").startswith("isocompute")
     ]
-    assert len(examples) == 3
+    assert len(examples) == 4
     monkeypatch.chdir(tmp_path)
     assert command(*examples[place][1:], "--format", "svg").code == 0
