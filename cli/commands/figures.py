@@ -50,7 +50,7 @@ def list_figures() -> str:
 def figures(
     sources: Annotated[
         list[str],
-        typer.Argument(metavar="RUN|PROFILE…", help="Runs' folders, or profiles.", show_default=False),
+        typer.Argument(metavar="RUN|PROFILE...", help="Runs' folders, or profiles.", show_default=False),
     ],
     output: Annotated[
         str,
@@ -63,11 +63,13 @@ def figures(
     ],
     only: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME,…", help="Draw these figures only; may be repeated.", show_default=False),
+        typer.Option(metavar="NAME,NAME", help="Draw these figures only; may be repeated.", show_default=False),
     ] = None,
     formats: Annotated[
         list[str] | None,
-        typer.Option("--format", metavar="FORMAT,…", help="png, pdf or svg; may be repeated.", show_default="png,pdf"),
+        typer.Option(
+            "--format", metavar="FORMAT,FORMAT", help="png, pdf or svg; may be repeated.", show_default="png,pdf"
+        ),
     ] = None,
     width: Annotated[
         str,
@@ -84,7 +86,7 @@ def figures(
     [bold]Examples[/]
 
       isocompute figures lab -o figures
-      isocompute figures lab -o paper --only frontiers,difficulty --width column --format pdf --tables
+      isocompute figures lab -o paper --only frontiers --width column --tables
       isocompute figures lab lab-search -o talk --width slide --style dark
 
     [bold]Figures[/]

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from isocompute.cli.help import HelpCommand
 from isocompute.errors import DataError
 
 commands = typer.Typer()
@@ -18,7 +19,7 @@ NOTEBOOK_RUNS = ("lab", "lab-search")
 """The runs that notebooks read."""
 
 
-@commands.command()
+@commands.command(cls=HelpCommand)
 def notebooks(
     folder: Annotated[
         str, typer.Argument(metavar="DIR", help="The folder for the notebooks; it is made.", show_default=False)

@@ -7,15 +7,16 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from isocompute.cli.help import HelpCommand
 from isocompute.errors import IsocomputeError
 
 commands = typer.Typer()
 
 
-@commands.command()
+@commands.command(cls=HelpCommand)
 def report(
     source: Annotated[
-        list[str], typer.Argument(metavar="RUN|PROFILE…", help="Runs' folders, or profiles.", show_default=False)
+        list[str], typer.Argument(metavar="RUN|PROFILE...", help="Runs' folders, or profiles.", show_default=False)
     ],
     output: Annotated[str, typer.Option("--output", "-o", help="The HTML file.", show_default=False)],
     prices: Annotated[
@@ -38,8 +39,8 @@ def report(
 
     [bold]Examples[/]
 
-      isocompute report data/runs/lab -o report.html
-      isocompute report small.json large.json -o report.html --device h100
+      isocompute report lab -o report.html
+      isocompute report lab-both-small lab-both-large -o report.html
     """
     from isocompute.runners.storage.files import check_output_path
 

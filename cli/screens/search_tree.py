@@ -49,7 +49,7 @@ def print_search_tree(console: Console, question: str, key: SearchKey, search: L
             [(branch, number) for _, number in with_children] if len(with_children) == 1 else with_children[::-1]
         )
     console.print(top)
-    print_plain_line(console, STAR_NOTE)
+    console.print(STAR_NOTE, markup=False, highlight=False)
 
 
 def print_searches(console: Console, problem: str, searches: dict[SearchKey, LoggedSearch]) -> None:

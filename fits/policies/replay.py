@@ -161,7 +161,10 @@ def find_finish_stops(
 
 def read_stops(track: VoteTrack, solutions: Ints, ends: Ints) -> Stops:
     """Return what is seen after (P, R, T) numbers of solutions, with waves that end after (W,) ends."""
-    right, same = (np.take_along_axis(column, solutions - 1, axis=2) for column in (track.right, track.same))
+    # In one layout, as the order in which a mean is added up depends on it.
+    right, same = (
+        np.ascontiguousarray(np.take_along_axis(column, solutions - 1, axis=2)) for column in (track.right, track.same)
+    )
     waves = np.searchsorted(ends, solutions) + 1
     return Stops(solutions.astype(float), waves.astype(float), right, same)
 

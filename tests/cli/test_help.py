@@ -40,7 +40,7 @@ NEEDED = {
 }
 """By the beginning of an example, what it needs that a test does not have."""
 PRICED = "sweep mine.yaml --dry-run --tokens-per-second"
-SLOW = ("evaluate", "next", "pilot", "policies", "difficulty", "figures", "fit runs/mine", "plan --")
+SLOW = ("evaluate", "next", "pilot", "policies", "difficulty", "figures", "report", "fit runs/mine", "plan --")
 
 
 def can_run(example: str) -> bool:

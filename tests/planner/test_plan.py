@@ -254,8 +254,8 @@ def test_a_number_at_its_limit_is_named():
     rising = profile(0.5 * votes, verified * np.linspace(0.5, 1, len(S))[:, None])
     decided = make_plan(rising, Budget(1e4))
     assert decided.recommendation.at_limit
-    (said,) = (warning for warning in decided.warnings if "all that was measured" in warning)
-    assert f"{decided.recommendation.strategy} takes" in said
+    (said,) = (warning for warning in decided.warnings if "The most that was measured" in warning)
+    assert f"{decided.recommendation.strategy} S=" in said
     assert not make_plan(rising, Budget(4)).recommendation.at_limit
 
 
