@@ -65,6 +65,9 @@ check-fast: $(VENV)/full ## check, then the tests that load no model and start n
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q tests/test_names.py tests/fits tests/planner tests/figures tests/runners/config tests/runners/parsing tests/runners/search/strategies
 
+figures: $(VENV)/core ## docs/gallery.md anew, with every figure; drawn again, no byte changes
+	$(BIN)/python -m experiments.gallery
+
 notebooks: $(VENV)/full ## execute the notebooks anew
 	for n in notebooks/*.py; do \
 	  $(BIN)/jupytext --quiet --to ipynb --update $$n && \

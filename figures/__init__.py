@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     difficulty_bars: Figure
     verifier: Figure
     step_scores: Figure
+    published: Figure
 
 
 def __getattr__(name: str) -> Figure:

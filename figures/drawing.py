@@ -41,7 +41,7 @@ class Figure:
 
     def __call__(
         self,
-        source: FigureInputSource | Sequence[FigureInputSource],
+        source: FigureInputSource | Sequence[FigureInputSource] = (),
         ax: Any = None,
         width: str | float = "page",
         style: FigureStyle = "print",
@@ -49,7 +49,8 @@ class Figure:
         """Draw the figure.
 
         Args:
-            source: a run, a profile, or the path of one; a list of them for a figure that compares several.
+            source: a run, a profile, or the path of one; a list of them for a figure that compares several,
+                and nothing for published results.
             ax: the Axes to draw into, or an array of them where the figure has several panels; None for a new figure.
             width: of a new figure: column, page or slide, or a number of inches.
             style: of a new figure: print, or dark for a dark background.
@@ -68,20 +69,25 @@ class Figure:
         with use_look(look), FIGURES.wrap_plugin_errors(self.name):
             return DrawnFigure(FIGURES[self.name].draw_function(table, ax=ax), table)
 
-    def build_table(self, source: FigureInputSource | Sequence[FigureInputSource]) -> pd.DataFrame:
+    def build_table(self, source: FigureInputSource | Sequence[FigureInputSource] = ()) -> pd.DataFrame:
         """Return the table of what is drawn, a row for each point.
 
         Raises:
             DataError: the source does not hold what the figure needs.
             RunError: the run is missing or incomplete.
         """
+        from isocompute.figures.literature import read_published_results
         from isocompute.figures.source import get_compared_input
 
         entry = FIGURES[self.name]
         several: Sequence[Any] = source if isinstance(source, list | tuple) else [source]
         sources = [open_source(each) for each in several]
         given: Any
-        if entry.needs == "profiles":
+        if entry.needs == "published":
+            if sources:
+                raise DataError(f"The figure '{self.name}' shows published results; it takes no run or profile.")
+            given = read_published_results()
+        elif entry.needs == "profiles":
             given = get_compared_input(sources)
         elif len(sources) == 1:
             given = sources[0].get_input(entry.needs)

@@ -12,8 +12,9 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from isocompute.errors import ConfigError, DataError
+from isocompute.figures.literature import read_published_results
 from isocompute.figures.look import FigureLook, use_look
-from isocompute.figures.registry import FIGURES, MISSING_INPUTS, FigureEntry
+from isocompute.figures.registry import FIGURES, MISSING_INPUTS, SOURCELESS, FigureEntry
 from isocompute.figures.source import FigureSource, get_compared_input
 from isocompute.figures.style import FORMAT_METADATA, add_title_prefix, get_figure, render_figure
 from isocompute.figures.tables import render_latex_table, render_markdown_table, render_table
@@ -65,11 +66,11 @@ class FigureFiles:
 def draw_figures(
     sources: Sequence[FigureSource], names: Iterable[str] | None = None, options: FileOptions | None = None
 ) -> Iterator[FigureFiles]:
-    """Draw figures of each source, and those that compare all of them.
+    """Draw figures of each source, those that compare all of them, and those of published results.
 
     Args:
         sources: runs and profiles; with several, the files of each belong in a folder of its name.
-        names: the figures; None for all but those of a single search.
+        names: the figures; None for all that sources give.
         options: what is written of each figure.
 
     Yields:
@@ -84,6 +85,9 @@ def draw_figures(
         entry = FIGURES[name]
         if entry.needs == "profiles":
             yield make_figure_files(name, entry, get_compared_input(sources), options)
+            continue
+        if entry.needs == "published":
+            yield make_figure_files(name, entry, read_published_results(), options)
             continue
         for source, folder in zip(sources, folders, strict=True):
             given = source.get_input(entry.needs)
@@ -113,13 +117,13 @@ def write_figures(drawn: Iterable[FigureFiles], folder: str) -> Iterator[str]:
 
 
 def select_figures(names: Iterable[str] | None) -> list[str]:
-    """Return the figures of these names, each once, in the order of the registry; without names all of a run.
+    """Return the figures of these names, each once, in the order of the registry; without names all that sources give.
 
     Raises:
         ConfigError: a name is unknown.
     """
     if names is None:
-        return [name for name in FIGURES if FIGURES[name].needs != "search"]
+        return [name for name in FIGURES if FIGURES[name].needs not in SOURCELESS]
     wanted = list(names)
     if unknown := [name for name in wanted if name not in FIGURES]:
         raise ConfigError(f"There is no figure '{unknown[0]}'; the figures are {', '.join(FIGURES)}.")

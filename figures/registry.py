@@ -16,13 +16,14 @@ from isocompute.registry import Registry, load_object
 if TYPE_CHECKING:
     import pandas as pd
 
-FigureInput = Literal["profile", "profiles", "run", "source", "studies", "search"]
+FigureInput = Literal["profile", "profiles", "run", "source", "studies", "search", "published"]
 
 MISSING_INPUTS: dict[FigureInput, str] = {
     "profiles": "it compares several profiles; name two or more",
     "run": "it needs a run; a profile alone does not hold what it shows",
     "studies": "the profile holds means only, or its problems have no levels",
     "search": "it shows one search; isocompute tree RUN PROBLEM -o FILE draws it",
+    "published": "it shows published results, and no source; isocompute figures --published draws it",
 }
 """The reasons for which a source may not have an input, in words."""
 
@@ -38,7 +39,8 @@ class FigureEntry:
             compares. ``run``: a `Run`, which is missing if there is only a profile. ``source``: a `FigureSource`, which
             has a profile, and a run's pool if there is a run. ``studies``: a list of
             `planner.difficulty.DifficultyStudy`. ``search``: a `LoggedSearch`, as in ``isocompute tree``;
-            ``isocompute figures`` cannot supply one.
+            ``isocompute figures`` cannot supply one. ``published``: the `PublishedResults` that come with isocompute,
+            as in ``isocompute figures --published``.
         table: ``module:function`` that takes the input and returns a data frame with a row for each point, and without
             rows if there is nothing to draw.
         draw: ``module:function`` that takes the table and ``ax`` and returns the Axes in which it drew: one, or an
@@ -200,6 +202,13 @@ SEARCH_TREE = FigureEntry(
     "isocompute.figures.plots.search_tree:build_search_tree_table",
     "isocompute.figures.plots.search_tree:draw_search_tree",
 )
+PUBLISHED = FigureEntry(
+    "published",
+    "the headline results of three papers, and those of runs that come with isocompute in the same frame",
+    "published",
+    "isocompute.figures.plots.published:build_published_table",
+    "isocompute.figures.plots.published:draw_published",
+)
 
 FIGURES_MODULE = "isocompute.figures.registry"
 
@@ -225,8 +234,12 @@ FIGURES: Registry[FigureEntry] = Registry(
             "verifier",
             "step_scores",
             "search_tree",
+            "published",
         )
     },
     FigureEntry,
 )
 """Every figure by name."""
+
+SOURCELESS: tuple[FigureInput, ...] = ("search", "published")
+"""The inputs that neither runs nor profiles give, so that their figures are drawn only when they are asked for."""

@@ -77,6 +77,7 @@ def test_the_wheel_holds_every_module_prompt_recipe_and_profile(wheel):
     ]
     files += (ROOT / "figures" / "report" / "assets").iterdir()
     files += (ROOT / "data" / "profiles").glob("*.json")
+    files += (ROOT / "data" / "published").iterdir()
     expected = {f"isocompute/{path.relative_to(ROOT)}" for path in files}
     expected |= {
         f"isocompute/{name}" for name in ("__init__.py", "__main__.py", "errors.py", "py.typed", "registry.py")

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from isocompute.cli.help import HelpCommand
-from isocompute.errors import IsocomputeError
+from isocompute.errors import ConfigError, IsocomputeError
 
 if TYPE_CHECKING:
     from isocompute.figures.look import FigureStyle
@@ -49,9 +49,10 @@ def list_figures() -> str:
 @commands.command(cls=FiguresCommand)
 def figures(
     sources: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(metavar="RUN|PROFILE...", help="Runs' folders, or profiles.", show_default=False),
-    ],
+    ] = None,
+    *,
     output: Annotated[
         str,
         typer.Option(
@@ -80,6 +81,9 @@ def figures(
     ] = "page",
     style: Annotated[str, typer.Option(metavar="STYLE", help="print, or dark for a dark background.")] = "print",
     tables: Annotated[bool, typer.Option("--tables", help="Write each table as LaTeX and Markdown too.")] = False,
+    published: Annotated[
+        bool, typer.Option("--published", help="Draw published results with our own runs; needs no RUN or PROFILE.")
+    ] = False,
 ) -> None:
     """Draw the figures that runs or profiles can give, each with its table as CSV.
 
@@ -88,6 +92,7 @@ def figures(
       isocompute figures lab -o figures
       isocompute figures lab -o paper --only frontiers --width column --tables
       isocompute figures lab lab-search -o talk --width slide --style dark
+      isocompute figures --published -o figures
 
     [bold]Figures[/]
     """
@@ -104,8 +109,12 @@ def figures(
 
     look = FigureLook(parse_width(width), cast("FigureStyle", style))
     options = FileOptions(split_names(formats) or PICTURE_FORMATS, look, tables)
-    names = select_figures(split_names(only) or None)
-    drawn = list(draw_figures([open_figure_source(source) for source in sources], names, options))
+    names = select_figures(split_names(only) or None) if sources or only else []
+    if published:
+        names = select_figures([*names, "published"])
+    if not sources and names != ["published"]:
+        raise ConfigError("Name a run or a profile to draw, or give --published alone for published results.")
+    drawn = list(draw_figures([open_figure_source(source) for source in sources or []], names, options))
     for path in write_figures(drawn, output):
         Console().print(f"wrote {path}", markup=False, highlight=False, soft_wrap=True)
     for figure in drawn:

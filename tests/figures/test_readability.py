@@ -12,6 +12,7 @@ from matplotlib.legend import Legend
 from matplotlib.text import Text
 
 from isocompute.figures.colours import compute_contrast, list_drawn_colours
+from isocompute.figures.literature import read_published_results
 from isocompute.figures.look import BACKGROUNDS, WIDTHS, FigureLook, use_look
 from isocompute.figures.registry import FIGURES
 from isocompute.figures.source import FigureSource, get_compared_input
@@ -47,12 +48,17 @@ def drawable(sources):
     tables = {}
     for name in WITHOUT_SEARCHES:
         entry = FIGURES[name]
-        inputs = [get_compared_input(sources[-2:])] if entry.needs == "profiles" else (
-            source.get_input(entry.needs) for source in (sources[1], sources[2], sources[0])
-        )  # fmt: skip
+        inputs = (get_input(entry.needs, source, sources) for source in (sources[1], sources[2], sources[0]))
         built = (entry.table_function(given) for given in inputs if given is not None)
         tables[name] = next(table for table in built if not table.empty)
     return tables
+
+
+def get_input(needs, source, sources):
+    """The input of a figure: of one source, of the two models, or published."""
+    if needs == "published":
+        return read_published_results()
+    return get_compared_input(sources[-2:]) if needs == "profiles" else source.get_input(needs)
 
 
 def check_figure(name, table, width, style):
@@ -131,8 +137,7 @@ def test_text_is_legible_and_nothing_hides_anything(drawable, name, width, style
 @pytest.mark.soak
 def test_every_figure_of_every_source_is_legible(sources):
     for source, (name, width, style) in product(sources, EVERYTHING):
-        needs = FIGURES[name].needs
-        given = get_compared_input(sources[-2:]) if needs == "profiles" else source.get_input(needs)
+        given = get_input(FIGURES[name].needs, source, sources)
         table = None if given is None else FIGURES[name].table_function(given)
         if table is not None and not table.empty:
             check_figure(name, table, width, style)

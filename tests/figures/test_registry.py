@@ -143,19 +143,19 @@ def test_a_package_that_cannot_be_imported_is_a_sentence_and_the_help_says_it(
 def test_an_entry_that_needs_what_is_not_there_is_a_sentence():
     with pytest.raises(ConfigError) as raised:
         entry(needs="moon")
-    named = "profile, profiles, run, source, studies, search"
+    named = "profile, profiles, run, source, studies, search, published"
     assert str(raised.value) == f"The figure 'mine' needs 'moon'; it must need one of {named}."
 
 
 def test_a_run_gives_its_profile_its_rows_and_its_studies(written_run):
     source = open_figure_source(str(written_run))
-    profile, profiles, run, itself, studies, search = map(source.get_input, get_args(FigureInput))
+    profile, profiles, run, itself, studies, search, published = map(source.get_input, get_args(FigureInput))
     assert (profile.name, profile.problems) == ("run", 4)
     assert isinstance(run, Run)
     assert len(run.read_frame(SOLUTIONS_TABLE)) == 24
     assert itself is source
     assert [study.kind for study in studies] == ["agreement", "score", "level", "estimate", "oracle"]
-    assert (profiles, search) == (None, None)
+    assert (profiles, search, published) == (None, None, None)
 
 
 @pytest.mark.parametrize("needs", ["profiles", "run", "studies", "search"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from isocompute.figures.literature import read_published_results
 from isocompute.figures.registry import FIGURES
 from isocompute.figures.source import FigureSource
 from isocompute.planner.estimate.pool_from_run import read_pool
@@ -99,6 +100,14 @@ class TestStepScores(FigureSuite):
     def load_source(self):
         run = Run("data/runs/lab-search")
         return FigureSource(read_profile("lab-search"), run, read_pool(run))
+
+
+class TestPublished(FigureSuite):
+    entry = FIGURES["published"]
+    panels = 3
+
+    def load_input(self):
+        return read_published_results()
 
 
 def test_no_figure_of_a_profile_is_left_out():
