@@ -55,6 +55,7 @@ class Environment:
     def run(self, *arguments: object) -> str:
         """Run a module, and return what it says."""
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        environment["NUMBA_NUM_THREADS"] = "1"  # as in the other tests, see `single_thread`
         command = [str(self.python), "-m", *map(str, arguments)]
         ended = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
         assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -7,7 +7,7 @@ import posixpath
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from isocompute.errors import RunError
+from isocompute.errors import EngineError, RunError
 from isocompute.runners.storage.files import MANIFEST_FILE
 from isocompute.runners.storage.locking import LOCK_FILE
 from isocompute.runners.storage.run import Run
@@ -57,16 +57,18 @@ def build_hidden_run(target: Run, work: str, mark: str) -> Iterator[Run]:
 
 @contextmanager
 def remove_unsampled_run(run: Run) -> Iterator[None]:
-    """Remove a new run if the work in it fails before a row was sampled, so that only what can be resumed is left.
+    """Remove a new run if its engine fails before a row was sampled, so that only what can be resumed is left.
 
     Args:
-        run: the run, which this process has locked. One that has a manifest already is left as it is.
+        run: the run, which this process has locked. One that has a manifest already is left as it is, and so is one
+            with a file of another program in its folder.
     """
     is_new = not run.exists
     try:
         yield
-    except BaseException:
-        if is_new and not any(run.list_parts(table) for table in TABLES.values() if table is not PROBLEMS_TABLE):
+    except EngineError:
+        sampled = any(run.list_parts(table) for table in TABLES.values() if table is not PROBLEMS_TABLE)
+        if is_new and not sampled and run.find_foreign_file() is None:
             remove_run_folder(run)
         raise
 

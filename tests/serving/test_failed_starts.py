@@ -11,6 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from isocompute.errors import EngineError
+from isocompute.runners.storage.building import remove_unsampled_run
+from isocompute.runners.storage.run import Run
+
 LAB = Path(__file__).resolve().parents[2] / "data" / "lab"
 
 
@@ -62,3 +66,17 @@ def test_a_model_that_cannot_be_loaded_leaves_nothing(start_command, tmp_path):
     assert status == 2
     assert "Traceback" not in said
     assert not run.exists()
+
+
+def start_beside_a_foreign_file(run):
+    """Begins a run whose engine fails, with a file of another program in its folder."""
+    with remove_unsampled_run(run):
+        run.write_manifest({})
+        (Path(run.root) / "mine.txt").write_text("mine")
+        raise EngineError("no model")
+
+
+def test_a_file_of_somebody_else_in_a_run_s_folder_is_kept(tmp_path):
+    with pytest.raises(EngineError, match="no model"):
+        start_beside_a_foreign_file(Run(tmp_path / "run"))
+    assert (tmp_path / "run" / "mine.txt").read_text() == "mine"

@@ -231,7 +231,7 @@ def test_a_request_that_knows_more_than_it_has_is_refused(known):
     [
         (("best", "m"), "The scorer 'best' is unknown; there are: lab, math-shepherd, outcome, .*, verdicts"),
         (("verdicts", "m"), "takes no model"),
-        (("rlhflow", "m", "openai"), "runs in vllm or transformers, not in 'openai'"),
+        (("qwen-prm", "m", "openai"), "runs in .*, not in 'openai'"),
         (("skywork", "m", "vllm"), "The scorer 'skywork' runs in transformers, not in 'vllm'"),
         (("qwen-prm", "m", "vllm", "lab-solve"), "has a fixed format; leave the prompt out"),
     ],
