@@ -54,7 +54,7 @@ def build_savings_table(profile: Profile) -> pd.DataFrame:
 def find_equal_number(numbers: Floats, curve: Floats, accuracy: float) -> float:
     """Return the N at which a curve first reaches an accuracy, interpolated in log N; its ends beyond what it has.
 
-    >>> float(find_equal_number(np.array([1, 4, 16]), np.array([0.2, 0.4, 0.5]), 0.3))
+    >>> round(find_equal_number(np.array([1, 4, 16]), np.array([0.2, 0.4, 0.5]), 0.3), 3)
     2.0
     """
     best = np.maximum.accumulate(curve)
