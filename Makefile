@@ -37,7 +37,7 @@ $(VENV)/full: $(VENV)/core
 demo: $(VENV)/core ## sweep the lab's models live, fit, plan at 128x, draw the figure
 	$(BIN)/isocompute sweep runners/recipes/lab-demo.yaml
 	$(BIN)/isocompute fit $(DEMO) -o $(DEMO)/profile.json
-	$(BIN)/isocompute figures $(DEMO) -o $(DEMO)/figures
+	$(BIN)/isocompute figures $(DEMO) -o $(DEMO)/figures --only solutions_and_compute,frontiers
 	$(BIN)/plan --budget 128x --profile $(DEMO)/profile.json
 	$(BIN)/plan --budget 128x
 
