@@ -15,6 +15,18 @@ if TYPE_CHECKING:
     from isocompute.api.json_schema.blocks import CommandJson
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+PricesOption = Annotated[
+    str | None,
+    typer.Option("--prices", metavar="FILE", help="Dollars per million tokens by model.", show_default=False),
+]
+DeviceOption = Annotated[
+    str | None,
+    typer.Option("--device", help="a100, h100, h200, b200 or l4, for kv and gpu-hours.", show_default=False),
+]
+BatchOption = Annotated[
+    int | None,
+    typer.Option("--batch", min=1, help="Requests decoded together, for kv and seconds.", show_default=False),
+]
 
 
 def print_version(requested: bool) -> None:

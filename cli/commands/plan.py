@@ -8,7 +8,16 @@ import typer
 from rich.console import Console
 
 from isocompute.cli.help import HelpCommand
-from isocompute.cli.options import JsonOption, LambdaOption, RhoOption, VersionOption, print_json
+from isocompute.cli.options import (
+    BatchOption,
+    DeviceOption,
+    JsonOption,
+    LambdaOption,
+    PricesOption,
+    RhoOption,
+    VersionOption,
+    print_json,
+)
 from isocompute.planner import DEFAULT_PROFILE
 
 if TYPE_CHECKING:
@@ -80,18 +89,9 @@ def plan(
             show_default=False,
         ),
     ] = None,
-    prices: Annotated[
-        str | None,
-        typer.Option("--prices", metavar="FILE", help="Dollars per million tokens by model.", show_default=False),
-    ] = None,
-    device: Annotated[
-        str | None,
-        typer.Option("--device", help="a100, h100, h200, b200 or l4, for kv and gpu-hours.", show_default=False),
-    ] = None,
-    batch: Annotated[
-        int | None,
-        typer.Option("--batch", min=1, help="Requests decoded together, for kv and seconds.", show_default=False),
-    ] = None,
+    prices: PricesOption = None,
+    device: DeviceOption = None,
+    batch: BatchOption = None,
     target: Annotated[
         str | None,
         typer.Option("--target", help="Cheapest allocation that reaches this accuracy.", show_default=False),

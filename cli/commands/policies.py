@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from isocompute.cli.help import HelpCommand
-from isocompute.cli.options import JsonOption, LambdaOption, print_json
+from isocompute.cli.options import BatchOption, DeviceOption, JsonOption, LambdaOption, PricesOption, print_json
 
 commands = typer.Typer()
 
@@ -42,16 +42,9 @@ def policies(
     cost: Annotated[
         str | None, typer.Option("--cost", metavar="MODEL", help="Cost model, as in `plan`.", show_default=False)
     ] = None,
-    prices: Annotated[
-        str | None,
-        typer.Option("--prices", metavar="FILE", help="Dollars per million tokens by model.", show_default=False),
-    ] = None,
-    device: Annotated[
-        str | None, typer.Option("--device", help="a100, h100, h200, b200 or l4, as in `plan`.", show_default=False)
-    ] = None,
-    batch: Annotated[
-        int | None, typer.Option("--batch", min=1, help="Requests decoded together.", show_default=False)
-    ] = None,
+    prices: PricesOption = None,
+    device: DeviceOption = None,
+    batch: BatchOption = None,
     lam: LambdaOption = None,
     output: Annotated[
         str | None,

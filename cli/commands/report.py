@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 from isocompute.cli.help import HelpCommand
+from isocompute.cli.options import BatchOption, DeviceOption, PricesOption
 from isocompute.errors import IsocomputeError
 
 commands = typer.Typer()
@@ -19,18 +20,9 @@ def report(
         list[str], typer.Argument(metavar="RUN|PROFILE...", help="Runs' folders, or profiles.", show_default=False)
     ],
     output: Annotated[str, typer.Option("--output", "-o", help="The HTML file.", show_default=False)],
-    prices: Annotated[
-        str | None,
-        typer.Option("--prices", metavar="FILE", help="Dollars per million tokens by model.", show_default=False),
-    ] = None,
-    device: Annotated[
-        str | None,
-        typer.Option("--device", help="a100, h100, h200, b200 or l4, for kv and gpu-hours.", show_default=False),
-    ] = None,
-    batch: Annotated[
-        int | None,
-        typer.Option("--batch", min=1, help="Requests decoded together, for kv and seconds.", show_default=False),
-    ] = None,
+    prices: PricesOption = None,
+    device: DeviceOption = None,
+    batch: BatchOption = None,
 ) -> None:
     """Write a report: one HTML file that says what to run at any budget, and shows what that rests on.
 
