@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from isocompute.planner.budget import COST_WORDS, JOB_UNITS, Budget, format_amount, format_compute, format_cost
 from isocompute.planner.compare import EQUIVALENCE_POINTS, StrategyOption
 from isocompute.planner.costs.report import PRINTED_DIGITS, list_amounts
 from isocompute.planner.models.model_plan import ModelPlan
 from isocompute.planner.plan import Plan
 from isocompute.planner.strategies.registry import describe_instruction, is_known_strategy
+
+if TYPE_CHECKING:
+    from isocompute.planner.policies.plan_policies import PolicyOption
 
 
 def describe_advice(plan: Plan) -> str:
@@ -94,7 +99,10 @@ def find_runner_up(plan: Plan) -> StrategyOption | None:
 
 
 def describe_reasons(plan: Plan) -> list[str]:
-    """Return how far the recommendation is ahead of the runner-up and of voting, and how sure it is to be the best."""
+    """Return how far the recommendation is ahead of the runner-up and of voting, and how sure it is to be the best.
+
+    A rule that stops early is added if it is ahead of the recommendation at equal mean compute.
+    """
     best, second = plan.recommendation, find_runner_up(plan)
     if second is None:
         return []
@@ -102,6 +110,8 @@ def describe_reasons(plan: Plan) -> list[str]:
     sentences = [describe_lead("The runner-up", second)]
     if voting is not None and voting is not second:
         sentences.append(describe_lead("Voting alone", voting))
+    if plan.policies and (policy := plan.policies[0]).gap < 0:
+        sentences.append(describe_policy_lead(policy))
     if best.probability_best is not None and best.probability_highest is not None:
         sentences.append(
             f"P(best) = {best.probability_best:.2f}: with this probability no other strategy is better by more than "
@@ -126,4 +136,16 @@ def describe_lead(who: str, option: StrategyOption) -> str:
     return (
         f"{who}, {name}, is expected to solve {share:.1f} %. The lead is {100 * option.gap:.1f} points (95 % interval "
         f"{low:+.1f} to {high:+.1f}){settled}."
+    )
+
+
+def describe_policy_lead(policy: PolicyOption) -> str:
+    """Return how far a rule that stops early is ahead of the recommendation, and for which budget."""
+    low, high = sorted(-100 * end for end in policy.gap_interval)
+    settled = "" if low > 0 else ", so which of the two is better is not settled"
+    return (
+        f"If the budget may be a mean over questions, the rule {policy.rule}, which stops early, is expected to solve "
+        f"{100 * policy.accuracy:.1f} % for {format_cost(policy.compute)} on average; 19 of 20 questions take at most "
+        f"{format_cost(policy.percentile_95)}. It is ahead by {-100 * policy.gap:.1f} points (95 % interval {low:+.1f} "
+        f"to {high:+.1f}){settled}. To use it, add `--policy {policy.rule}` to `isocompute solve`."
     )

@@ -226,3 +226,20 @@ def test_an_interval_of_words_is_printed_and_not_taken_for_markup(capsys):
         f"{report.format_interval((29.0, np.inf), 1, digits=0)}",
     )
     assert capsys.readouterr().out == "never: [never, never], at last: [29, never]\n"
+
+
+def test_plan_says_that_a_rule_is_ahead_when_the_budget_is_a_mean(command):
+    words = " ".join(command("plan", "--budget", "32x", "--profile", "lab").out.split())
+    first = json.loads(command("plan", "--budget", "32x", "--profile", "lab", "--json").out)["policies"][0]
+    assert first["gap"] < 0
+    assert f"the rule {first['rule']}, which stops early, is expected to solve {100 * first['accuracy']:.1f} %" in words
+    assert f"It is ahead by {-100 * first['gap']:.1f} points" in words
+    assert f"`--policy {first['rule']}`" in words
+
+
+def test_plan_does_not_speak_of_a_rule_that_is_behind(command):
+    plan = json.loads(command("plan", "--budget", "256x", "--profile", "lab", "--json").out)
+    assert plan["policies"][0]["gap"] >= 0
+    assert "If the budget may be a mean" not in " ".join(
+        command("plan", "--budget", "256x", "--profile", "lab").out.split()
+    )
