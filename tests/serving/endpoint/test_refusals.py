@@ -69,7 +69,8 @@ WRONG_OPTIONS = [
     *({"policy": value} for value in ("best", "", 3, True, [], {}, "BETA", "beta ", "beta\n", "../beta", "value" * 40)),
     *({"policy": "beta", "threshold": value} for value in ("x", "nan", "inf", True, [], "", "1e999")),
     *({"policy": value, "threshold": 0.9} for value in ("auto", "fixed", "off")),
-    {"threshold": 0.9}, {"budget": 1e-320}, {"policy": "weighted-beta"}, {"unknown": 1}, {"budget": "4x", "Budget": "8x"}, {"": 1}, {"\ud800": 1},
+    {"threshold": 0.9}, {"budget": 1e-320},
+    {"policy": "weighted-beta"}, {"unknown": 1}, {"budget": "4x", "Budget": "8x"}, {"": 1}, {"\ud800": 1},
 ]  # fmt: skip
 RAW_BODIES = [
     b"", b"{", b"[]", b"null", b"3", b'"x"', b"\xff\xfe", b'{"model": "\xff"}', b"{} {}", b"{'model': 1}",
