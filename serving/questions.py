@@ -102,16 +102,16 @@ def read_typed_questions(texts: Sequence[str], grader: str | None) -> Questions:
 
 
 def is_question_file(source: str) -> bool:
-    """Return whether a source names a file: it exists, or it is one word with the ending of a table.
+    """Return whether a source names a file: it exists, or it is one word with the ending of a table; "" names none.
 
-    >>> [is_question_file(each) for each in ("questions.csv", "What is 2 + 2?", "s3://bucket/q.parquet")]
-    [True, False, True]
+    >>> [is_question_file(each) for each in ("questions.csv", "What is 2 + 2?", "s3://bucket/q.parquet", "")]
+    [True, False, True, False]
     """
     is_one_word = not any(c.isspace() for c in source)
     if is_one_word and PurePosixPath(source).suffix.lower() in FILE_ENDINGS:
         return True
     try:
-        return Path(source).exists()
+        return bool(source) and Path(source).exists()
     except (OSError, ValueError):  # longer than a name may be, or with a null character
         return False
 

@@ -71,6 +71,7 @@ def policies(
     """
     from isocompute.api.policies import DEFAULT_BUDGET, check_share
     from isocompute.cli.screens.policies import print_policies
+    from isocompute.cli.screens.progress import show_progress
     from isocompute.errors import ConfigError
     from isocompute.fits.policies.policy import VALUE
     from isocompute.fits.policies.registry import STOP_RULES
@@ -98,8 +99,8 @@ def policies(
         problems=problems,
         lam=lam,
     )
-    with Console(stderr=True).status("reading …") as status:
-        found = compare_run_policies(run, request, delta, width, lambda text: status.update(f"{text} …"))
+    with show_progress(Console(stderr=True)) as report:
+        found = compare_run_policies(run, request, delta, width, report)
     policy = None if output is None else build_policy_file(found, rule)
     if json_:
         from isocompute.api.json_schema.policies import build_policies_json

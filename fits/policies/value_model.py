@@ -92,7 +92,9 @@ class ValueModel:
             weights = np.array([float(content["gain"][name]) for name in FEATURE_NAMES])
             read, rate = float(content["read"]), float(content["rate"])
             verifiable, verifications = int(content["verifiable"]), int(content["verifications"])
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
+        except KeyError as error:
+            raise DataError(f"the model of the value rule cannot be read: {error} is missing.") from None
+        except (TypeError, ValueError, OverflowError) as error:
             raise DataError(f"the model of the value rule cannot be read: {error!r}.") from None
         return cls(AnswerModel(table, read), weights, rate, verifiable, verifications)
 

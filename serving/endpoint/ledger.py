@@ -64,14 +64,9 @@ class Ledger:
         return sum(charge.role == role and charge.status == status for charge in self.charges)
 
     def sum_usage(self) -> tuple[dict[str, int], list[str]]:
-        """Return the tokens of all calls in OpenAI's form, and notes on what is not known exactly.
-
-        A cancelled call has read its prompt; the number of its tokens is taken from a finished call with the same
-        prompt.
-        """
-        known = {charge.text_key: charge.prompt for charge in self.charges if charge.prompt is not None}
-        prompts = [known.get(charge.text_key) if charge.prompt is None else charge.prompt for charge in self.charges
-                   if charge.prompt is not None or charge.completion or charge.status != "failed"]  # fmt: skip
+        """Return the tokens of all calls in OpenAI's form, and notes on what is not known exactly."""
+        prompts = [prompt for charge, prompt in self._list_prompts()
+                   if prompt is not None or charge.completion or charge.status != "failed"]  # fmt: skip
         prompt = sum(tokens for tokens in prompts if tokens is not None)
         sampled = sum(charge.completion for charge in self.charges)
         notes = []
@@ -88,11 +83,25 @@ class Ledger:
     def sum_role_tokens(self) -> dict[str, dict[str, int]]:
         """Return the tokens that are known of each role, in the form of the usage."""
         tokens: dict[str, dict[str, int]] = {}
-        for charge in self.charges:
+        for charge, prompt in self._list_prompts():
             own = tokens.setdefault(charge.role, {"prompt_tokens": 0, "completion_tokens": 0})
-            own["prompt_tokens"] += charge.prompt or 0
+            own["prompt_tokens"] += prompt or 0
             own["completion_tokens"] += charge.completion
         return tokens
+
+    def _list_prompts(self) -> list[tuple[Charge, int | None]]:
+        """Return every call with the tokens of its prompt.
+
+        A cancelled call has read its prompt; the number of its tokens is taken from a finished call with the same
+        prompt. A call that failed before anything came has read none.
+        """
+        known = {charge.text_key: charge.prompt for charge in self.charges if charge.prompt is not None}
+        found = []
+        for charge in self.charges:
+            is_read = charge.completion or charge.status != "failed"
+            same = known.get(charge.text_key) if is_read else None
+            found.append((charge, same if charge.prompt is None else charge.prompt))
+        return found
 
     def compute_cost(self, prices: Prices) -> float | None:
         """Return the compute of all calls in x; None if the cost of a role is unknown.

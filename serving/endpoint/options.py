@@ -69,7 +69,9 @@ def read_options(given: Any, headers: Mapping[str, str], now: float) -> Options:
     """
     if given is not None and not isinstance(given, dict):
         raise refuse_option("isocompute", 'must be an object such as {"budget": "16x"}')
-    raw = {name: headers[HEADER_PREFIX + name] for name in OPTION_NAMES if HEADER_PREFIX + name in headers}
+    raw: dict[str, Any] = {
+        name.removeprefix(HEADER_PREFIX): value for name, value in headers.items() if name.startswith(HEADER_PREFIX)
+    }
     raw |= {name: value for name, value in (given or {}).items() if value is not None}
     if unknown := [name for name in raw if name not in OPTION_NAMES]:
         raise refuse_option(f"isocompute.{unknown[0]:.40}", f"is unknown; there are {', '.join(OPTION_NAMES)}")

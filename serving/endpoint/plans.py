@@ -23,7 +23,7 @@ from isocompute.planner.strategies.registry import STRATEGIES
 from isocompute.serving.endpoint.allocation import Decider, FixedAllocation
 from isocompute.serving.endpoint.errors import ApiError
 from isocompute.serving.endpoint.ledger import Prices
-from isocompute.serving.endpoint.options import AUTO, FIXED, OFF, Options
+from isocompute.serving.endpoint.options import AUTO, FIXED, OFF, Options, refuse_option
 from isocompute.serving.policy_choice import build_policy, can_carry_out, choose_measured_policy
 
 MOST_PLANS = 256
@@ -125,8 +125,15 @@ class PlanBook:
         return self.make_spending(await asyncio.shield(self._plans[key]), options)
 
     def choose_policy(self, options: Options) -> str:
-        """Return the name of a request's policy."""
-        return options.policy or self.defaults.policy
+        """Return the name of a request's policy.
+
+        Raises:
+            ApiError: 400, a threshold is given, and the policy is no rule.
+        """
+        chosen = options.policy or self.defaults.policy
+        if options.threshold is not None and chosen in (AUTO, FIXED, OFF):
+            raise refuse_option("isocompute.threshold", f"belongs to a rule, and the policy is {chosen}; name a rule")
+        return chosen
 
     def make_spending(self, plan: Plan, options: Options) -> Spending:
         """Return how the budget of a plan is spent.
@@ -214,7 +221,7 @@ class PlanBook:
             BudgetError: the budget does not pay for one solution.
         """
         if self.policy_file is not None and rule == self.policy_file.rule:
-            return self.describe_file(self.policy_file, plan)
+            return self.describe_file(self.policy_file, threshold, plan)
         if threshold is None and rule == self.defaults.policy:
             threshold = self.defaults.threshold
         if threshold is None and any(option.rule == rule for option in plan.policies):
@@ -239,8 +246,10 @@ class PlanBook:
         calls = option.solutions + option.verifications
         return self._build_spending(policy, option.compute, calls, option.accuracy, [])
 
-    def describe_file(self, file: PolicyFile, plan: Plan) -> Spending:
-        """Return the policy of a file, with no more solutions than the plan's budget pays for.
+    def describe_file(self, file: PolicyFile, threshold: float | None, plan: Plan) -> Spending:
+        """Return the policy of a file: as it was measured, if its mean compute is within the plan's budget.
+
+        Otherwise, or with another threshold, the budget is the most compute, and limits its solutions.
 
         Raises:
             ApiError: 400, it verifies, and there is no verifier.
@@ -251,13 +260,22 @@ class PlanBook:
             raise ApiError(
                 400, f"The policy {file.rule} verifies, and there is no verifier.", param="isocompute.policy"
             )
-        most = max(1, math.floor(plan.budget * (1 + 1e-12)))
-        if most >= policy.solutions:
-            measured = file.measured
+        measured = file.measured
+        if threshold is None and measured.compute <= plan.budget * (1 + 1e-12):
             calls = measured.solutions + measured.verifications
             return self._build_spending(policy, measured.compute, calls, measured.accuracy, [])
-        note = f"The policy was measured with at most {policy.solutions} solutions; the budget pays for {most}."
-        return self._build_spending(replace(policy, solutions=most), None, None, None, [note])
+        notes: list[str] = []
+        if threshold is not None:
+            policy = replace(policy, threshold=threshold)
+            notes.append(f"The policy was measured with the threshold {file.threshold:g}.")
+        price = 1 + (policy.lam or 0.0) * policy.verifications_per_solution
+        most = max(1, math.floor(plan.budget / price * (1 + 1e-12)))
+        if most < policy.solutions:
+            notes.append(
+                f"The policy was measured with at most {policy.solutions} solutions; the budget pays for {most}."
+            )
+            policy = replace(policy, solutions=most)
+        return self._build_spending(policy, None, None, None, notes)
 
     def _build_spending(
         self, policy: Policy, mean: float | None, calls: float | None, accuracy: float | None, notes: list[str]
@@ -313,7 +331,7 @@ def round_options(options: Options) -> Options:
     """
     budget, target = options.budget, options.target
     if budget is not None:
-        digits = 2 - math.floor(math.log10(budget.multiple))
+        digits = min(2 - math.floor(math.log10(budget.multiple)), 308)  # 10**309 is no float
         scale = 10.0**digits
         rounded = math.floor(budget.multiple * scale * (1 + 1e-12)) / scale if 0 < scale < math.inf else budget.multiple
         budget = replace(budget, multiple=rounded or budget.multiple)

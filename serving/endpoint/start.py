@@ -26,11 +26,12 @@ def describe_dry_run(settings: ServeSettings) -> list[str]:
     """Return what a request costs at most and on average, in lines.
 
     Raises:
-        ConfigError: the server's own budget cannot be planned.
+        ConfigError: a URL is not one, or the server's own budget cannot be planned.
     """
     from isocompute.serving.endpoint.dry_run import list_costs
     from isocompute.serving.endpoint.errors import ApiError
 
+    find_servers(settings)
     try:
         return list_costs(PlanBook(settings.profile, settings.urls, settings.defaults, settings.policy_file))
     except ApiError as error:

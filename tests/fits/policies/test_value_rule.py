@@ -175,7 +175,7 @@ def test_a_model_survives_json_and_its_numbers_are_checked():
     for change in ({"read": -0.1}, {"rate": -1}, {"gain": {}}, {"kinds": [1]}, {"kinds": None}, {"verifiable": "many"}):
         with pytest.raises(DataError):
             ValueModel.from_dict(content | change)
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="cannot be read: 'kinds' is missing"):
         ValueModel.from_dict({})
 
 

@@ -60,6 +60,7 @@ def test_a_policy_stops_and_what_it_cancels_is_charged_as_far_as_it_was_received
     counted = answer["usage"]["completion_tokens"]
     assert 4 < counted <= server.seen.sent_tokens
     assert answer["usage"]["prompt_tokens"] == 5 * len(server.seen.bodies)
+    assert own["tokens"]["solver"] == {"prompt_tokens": 5 * len(server.seen.bodies), "completion_tokens": counted}
     assert any("counted as chunks" in note for note in own["notes"])
 
 

@@ -68,6 +68,8 @@ WRONG_OPTIONS = [
     *({"target": value} for value in (-0.1, 0, 1, 1.5, "x", "150%", "", True, [], "nan", 10**400, 0.9999)),
     *({"policy": value} for value in ("best", "", 3, True, [], {}, "BETA", "beta ", "beta\n", "../beta", "value" * 40)),
     *({"policy": "beta", "threshold": value} for value in ("x", "nan", "inf", True, [], "", "1e999")),
+    *({"policy": value, "threshold": 0.9} for value in ("auto", "fixed", "off")),
+    {"threshold": 0.9}, {"budget": 1e-320},
     {"policy": "weighted-beta"}, {"unknown": 1}, {"budget": "4x", "Budget": "8x"}, {"": 1}, {"\ud800": 1},
 ]  # fmt: skip
 RAW_BODIES = [
@@ -80,6 +82,7 @@ RAW_BODIES = [
 WRONG_HEADERS = [
     {"x-isocompute-budget": "-1x"}, {"x-isocompute-budget": "x" * 1000}, {"x-isocompute-deadline": "-1"},
     {"x-isocompute-target": "2"}, {"x-isocompute-policy": "none"}, {"x-isocompute-threshold": "NaN"},
+    {"x-isocompute-budgets": "4x"}, {"x-isocompute-threshold": "0.9"},
     {"x-isocompute-deadline": "2001-01-01T00:00:00Z"}, {"x-isocompute-budget": "\xff"},
     {"content-type": "text/plain"}, {"content-type": "application/xml"}, {"content-type": ""},
     {"host": "evil.example"}, {"host": "127.0.0.1.evil.example:80"},

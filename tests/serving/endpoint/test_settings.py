@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -135,6 +136,18 @@ def test_a_policy_file_brings_its_rule_its_threshold_and_its_grader(policy_file)
     less = spend(book, budget=Budget(8.0))
     assert (less.decider.solutions, less.mean) == (8, None)
     assert "measured with at most 40" in less.notes[0]
+    assert spend(book, budget=Budget(20.0)).decider == whole.decider  # its mean is within the budget
+    other = spend(book, policy="beta", threshold=0.99)
+    assert (other.decider.threshold, other.mean) == (0.99, None)
+    assert "measured with the threshold 0.875" in other.notes[0]
+
+
+def test_the_budget_of_a_policy_file_pays_for_verifications_too(policy_file):
+    content = json.loads(policy_file.read_text()) | {"rule": "weighted-beta", "verifications": 1, "lambda": 1.0}
+    policy_file.write_text(json.dumps(content))
+    settings = build_serve_settings("lab", [URL, VERIFIER], policy=str(policy_file), budget="16x")
+    book = PlanBook(settings.profile, settings.urls, settings.defaults, settings.policy_file)
+    assert spend(book).decider.solutions == 8
 
 
 def test_a_dry_run_says_what_a_request_costs_and_serves_nothing(command):
@@ -176,6 +189,10 @@ def test_a_dry_run_of_a_rule_tells_its_mean_and_its_most_apart(command):
     assert f"within S={limit}" in first
     assert f"({limit} solutions, 0 verifications)" in most
     assert float(mean.split("on average: ")[1].split("x")[0]) < limit
+
+
+def test_a_dry_run_refuses_what_is_no_url(refused):
+    refused("serve", "-p", "lab", "--url", "solver=nonsense", "--dry-run")
 
 
 def test_errors_of_the_command_are_one_sentence(refused):
