@@ -18,6 +18,7 @@ from isocompute.runners.storage.schema import SOLUTIONS_TABLE
 
 ROWS = [{"problem_id": "a", "gold": "7", "answer": answer} for answer in ("7", "8", "7")]
 LINES = "".join(json.dumps(row) + "\n" for row in ROWS).encode()
+GZIPPED = gzip.compress(LINES, mtime=0)  # without a time, so that every process gives its tests the same names
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 829105\n"
 
 ENDINGS = {
@@ -66,7 +67,7 @@ def take(tmp_path):
         (b"", "is empty"),
         (b" \r\n\n", "is empty"),
         (b"\n<!DOCTYPE html>\n<html>", "is a web page, not the data; download the file itself"),
-        (gzip.compress(LINES, mtime=0), "is compressed with gzip; only text is read so, from a name such as x.jsonl.gz"),
+        (GZIPPED, "is compressed with gzip; only text is read so, from a name such as x.jsonl.gz"),
         (pa.compress(LINES, "zstd", asbytes=True), "is compressed with zstd; only text is read so, from"),
         (b"BZh91AY&SY", "is compressed with bzip2; unpack it"),
         (b"\xfd7zXZ\0\0", "is compressed with xz; unpack it"),
@@ -87,7 +88,7 @@ def test_a_file_with_another_ending_is_said_to_be_what_it_is(take):
     with pytest.raises(DataError, match=r"x.jsonl' is a zip archive; unpack it\.$"):
         take(pack_zip())
     with pytest.raises(DataError, match=r"x.parquet.gz' is compressed with gzip; only text is read so"):
-        take(gzip.compress(LINES, mtime=0), "x.parquet.gz")
+        take(GZIPPED, "x.parquet.gz")
     with pytest.raises(DataError, match=r"x.md' is not a .csv or .parquet or .jsonl or .json file"):
         take(b"# x", "x.md")
 
@@ -95,13 +96,13 @@ def test_a_file_with_another_ending_is_said_to_be_what_it_is(take):
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("x.jsonl.gz", gzip.compress(LINES, mtime=0)),
+        ("x.jsonl.gz", GZIPPED),
         ("x.jsonl.gz", gzip.compress(LINES[:20], mtime=0) + gzip.compress(LINES[20:], mtime=0)),
         ("x.json.gz", gzip.compress(json.dumps(ROWS, indent=2).encode(), mtime=0)),
         ("x.csv.gz", gzip.compress(b"problem_id,gold,answer\na,7,7\na,7,8\na,7,7\n", mtime=0)),
         ("x.jsonl.zst", pa.compress(LINES, "zstd", asbytes=True)),
         ("x.jsonl", json.dumps(ROWS).encode()),
-        ("x.jsonl", json.dumps(ROWS, indent=2).encode(), mtime=0),
+        ("x.jsonl", json.dumps(ROWS, indent=2).encode()),
         ("x.jsonl", b"\xef\xbb\xbf" + LINES),
         ("x.json", json.dumps(ROWS, indent=4).encode()),
         ("x.json", LINES),
@@ -118,7 +119,7 @@ def test_an_indented_object_is_a_row(take):
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
-        ("x.jsonl.gz", gzip.compress(LINES, mtime=0)[:-12], r"x.jsonl.gz' is not a whole gzip file: "),
+        ("x.jsonl.gz", GZIPPED[:-12], r"x.jsonl.gz' is not a whole gzip file: "),
         ("x.jsonl.gz", LINES, r"x.jsonl.gz' is not compressed with gzip, as its name says\.$"),
         ("x.csv.zst", pa.compress(LINES * 99, "zstd", asbytes=True)[:-9], r"x.csv.zst' is not a whole zstd file: "),
         ("x.jsonl", b"\n".join(json.dumps(row, indent=1).encode() for row in ROWS),
@@ -142,7 +143,7 @@ def test_a_folder_names_the_folders_below_that_hold_its_files(tmp_path):
     for name in ("2", "10"):
         folder = tmp_path / "results" / "model" / name
         folder.mkdir(parents=True)
-        (folder / "samples_gsm8k_2025-01-31T10-20-30.1.jsonl.gz").write_bytes(gzip.compress(LINES, mtime=0))
+        (folder / "samples_gsm8k_2025-01-31T10-20-30.1.jsonl.gz").write_bytes(GZIPPED)
     for start, below in (
         ("results/model", "folders in it have: '{0}/2', '{0}/10'; name one"),
         ("results", "folders in it have: '{0}/model/2', '{0}/model/10'; name one"),
