@@ -36,7 +36,7 @@ class OpenedPage:
 def browser():
     """Chromium; without it a test is skipped, unless all is to be there.
 
-    It is closed after each file: Playwright's event loop runs in this thread until then, and no other may run beside it.
+    It is closed after each file: Playwright's event loop runs in this thread until then; no other may run beside it.
     """
     chromium = shutil.which("chromium")
     if not NEEDED and (chromium is None or importlib.util.find_spec("playwright") is None):
