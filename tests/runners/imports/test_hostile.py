@@ -371,7 +371,8 @@ def test_parquet_that_is_none(refused):
 
 def test_texts_are_asked_for_by_a_grader(refused):
     assert refused("table", "problem_id,gold,correct\na,1,1\n", "x.csv", "exact") == (
-        "FILE, row 1: the grader 'exact' has no text or answer to read; --grader as-logged (grader= in Python) needs none."
+        "FILE, row 1: the grader 'exact' has no text or answer to read; "
+        "--grader as-logged (grader= in Python) needs none."
     )
     assert refused("large-language-monkeys", SOLUTION, "x.jsonl", "as-logged") == (
         "FILE, line 1, sample 0: the log does not say whether the solution is right; name a grader for its text: "
