@@ -401,7 +401,7 @@ def test_what_is_asked_for_in_vain(tmp_path):
         (
             ("lm-eval", str(tmp_path / "x.txt"), target, ImportOptions(columns={"a": "gold"})),
             ConfigError,
-            "--columns (columns= in Python) is only for the format",
+            r"--columns \(columns= in Python\) is only for the format",
         ),
     ):
         with pytest.raises(error, match=said):
