@@ -39,6 +39,8 @@ REPLACEMENTS = {
     "⌋": ")",
 }
 """The replacement of a character; others are decomposed, as ``…`` is into three dots."""
+NAMED = "λρκδσ"
+"""Characters that are replaced by a name, which is kept apart from a letter that follows."""
 HANDLER = "isocompute.ascii"
 
 
@@ -46,7 +48,21 @@ def replace_with_ascii(error: UnicodeError) -> tuple[str, int]:
     """Return ASCII for the characters that an encoding lacks, and where to go on: a handler for `codecs`."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    return "".join(map(find_ascii, error.object[error.start : error.end])), error.end
+    lacking, following = error.object[error.start : error.end], error.object[error.end : error.end + 1]
+    apart = "*" if lacking[-1] in NAMED and following.isalpha() else ""
+    return "".join(map(find_ascii, lacking)) + apart, error.end
+
+
+codecs.register_error(HANDLER, replace_with_ascii)
+
+
+def replace_unknown(text: str, encoding: str) -> str:
+    """Return a text with what an encoding lacks replaced, so that its lines are broken as they are shown.
+
+    >>> replace_unknown("costs S(1 + λV) ≤ 8x", "ascii"), replace_unknown("λ ≤ 8x", "utf-8")
+    ('costs S(1 + lambda*V) <= 8x', 'λ ≤ 8x')
+    """
+    return text.encode(encoding, HANDLER).decode(encoding)
 
 
 def find_ascii(character: str) -> str:
@@ -68,7 +84,6 @@ def find_ascii(character: str) -> str:
 
 def replace_unknown_characters() -> None:
     """Let standard output and standard error replace what their encoding lacks, instead of failing."""
-    codecs.register_error(HANDLER, replace_with_ascii)
     for stream in (sys.stdout, sys.stderr):
         if (reconfigure := getattr(stream, "reconfigure", None)) is not None:
             reconfigure(errors=HANDLER)

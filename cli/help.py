@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import sys
 from typing import Any
 
 from typer.core import TyperArgument, TyperCommand, TyperGroup
+
+from isocompute.cli.encoding import replace_unknown
 
 VALUE_WORDS = {"str": "TEXT", "int": "N", "float": "NUMBER", "path": "FILE"}
 """The word for a value of a type."""
@@ -22,10 +25,16 @@ def join_paragraphs(text: str) -> str:
 
 
 def prepare_help(command: Any, ctx: Any) -> None:
-    """Join the lines of a command's help, show flags without a type, and other options with a word for their value."""
+    """Join the lines of a command's help, show flags without a type, and other options with a word for their value.
+
+    Characters that the terminal lacks are replaced here, before lines are broken.
+    """
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     if command.help:
-        command.help = join_paragraphs(command.help)
+        command.help = replace_unknown(join_paragraphs(command.help), encoding)
     for parameter in command.get_params(ctx):
+        if getattr(parameter, "help", None):
+            parameter.help = replace_unknown(parameter.help, encoding)
         if isinstance(parameter, TyperArgument):
             parameter.display_type_rich = lambda ctx: None  # type: ignore[method-assign]
         elif parameter.metavar is None:

@@ -30,7 +30,7 @@ PRICES = {
 """Dollars per million tokens, made up: in proportion to the sizes, as no one sells tokens of a toy lab."""
 UNITS = {
     "FLOPs": {"cost": "flops"},
-    "FLOPs with KV reads, H100": {"cost": "kv", "device": "h100"},
+    "FLOPs with KV reads (H100)": {"cost": "kv", "device": "h100"},
     "dollars": {"cost": "dollars", "prices": PRICES},
     "seconds until the answer": {"cost": "seconds"},
 }
@@ -38,6 +38,7 @@ LATENCIES = 1.0, 1.5, 3.0
 """Budgets of latency, in latencies of one answer of the slower model: solutions are sampled side by side."""
 DIGITS = 3
 VERDICTS = "genrm", "genrm+vote", "weighted", "fused"
+UNSETTLED = "whether it is cheaper is not settled"
 TEXT = """# Small model or large, votes, verdicts or search: the lab's answer
 
 Made by `python -m experiments.two_models` from two runs on the same {problems} problems of the lab: `solver` has 0.86
@@ -142,22 +143,23 @@ def describe_answer(plans: dict[str, list[ModelPlan]]) -> str:
     small, large = next(iter(plans.values()))[0].models
     sentences = []
     for at, what in enumerate(("one answer", "the best vote")):
-        units: dict[str, list[str]] = {"cheaper": [], "dearer": [], "not told apart": []}
+        units: dict[str, list[str]] = {verdict: [] for verdict in ("it is cheaper", "it is dearer", UNSETTLED)}
         for name, each in plans.items():
             equal = each[-1].equal[at]
             assert equal.model == small, "the small model is cheaper in every unit, answer by answer"
             low, high = equal.interval
-            units["cheaper" if high < 1 else "dearer" if low > 1 else "not told apart"].append(name)
+            units["it is cheaper" if high < 1 else "it is dearer" if low > 1 else UNSETTLED].append(name)
         said = [f"{verdict} in {', '.join(names)}" for verdict, names in units.items() if names]
         sentences.append(
-            f"As accurate as {what} of {large}, {small} with votes, verdicts or a search is {'; '.join(said)}."
+            f"To be as accurate as {what} of {large}, {small} needs votes, verdicts or a search: {'; '.join(said)}."
         )
     counts = Counter(plan.recommendation.strategy for each in plans.values() for plan in each)
+    verdicts = sum(counts[each] for each in VERDICTS)
     total = f"Of the {counts.total()} recommendations below "
     sentences.append(
         total
         + ", ".join(f"{count} {'is' if count == 1 else 'are'} `{strategy}`" for strategy, count in counts.most_common())
-        + f"; {sum(counts[each] for each in VERDICTS) or 'none'} use verdicts."
+        + f"; {verdicts or 'none'} {'use' if verdicts > 1 else 'uses'} verdicts."
     )
     return " ".join(sentences)
 

@@ -107,8 +107,11 @@ def fit_lines(content: str, letters: int) -> str:
 
     >>> fit_lines("100 problems, means as published", 30)
     '100 problems,\\nmeans as published'
+    >>> fit_lines("beam search, second-hand", 21)  # words with a hyphen stay whole, as lines are broken anew later
+    'beam search,\\nsecond-hand'
     """
-    breaks = [textwrap.wrap(content, each, break_long_words=False) for each in range(1, letters + 1)]
+    wrap = partial(textwrap.wrap, content, break_long_words=False, break_on_hyphens=False)
+    breaks = [wrap(each) for each in range(1, letters + 1)]
     fewest = len(breaks[-1])
     return "\n".join(next(lines for lines in breaks if len(lines) == fewest))
 

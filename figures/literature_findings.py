@@ -39,7 +39,10 @@ def format_bounds(low: float, high: float) -> str:
 
 
 def describe_verify_finding(points: pd.DataFrame) -> str:
-    """Return the sentence on GenRM's lead over SC at the largest compute of each of our own profiles."""
+    """Return the sentence on GenRM's lead over SC at the largest compute of each of our own profiles.
+
+    A profile that ends below the compute at which GenRM matches SC in the paper says nothing on the claim.
+    """
     claims = points[points["mark"] == "paper"].sort_values("budget")
     matches, gains = claims.iloc[0], claims.iloc[-1]
     said = (
@@ -48,11 +51,12 @@ def describe_verify_finding(points: pd.DataFrame) -> str:
     )
     for model, line in points[points["low"].notna()].groupby("model", sort=False):
         last = line.sort_values("budget").iloc[-1]
-        verdict = judge_claim(last["low"], last["high"], 0)
-        said += (
-            f"; a lead {verdict} with {model}: {last['value']:+.1f} {format_bounds(last['low'], last['high'])} "
-            f"at {last['budget']:.2g}"
-        )
+        bounds = format_bounds(last["low"], last["high"])
+        said += f"; on {model} the lead is {last['value']:+.1f} {bounds} at {last['budget']:.2g}, "
+        if last["budget"] < matches["budget"]:
+            said += "and larger budgets were not measured"
+        else:
+            said += f"so a lead {judge_claim(last['low'], last['high'], 0)}"
     return f"{said}."
 
 

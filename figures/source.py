@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import blake2b
 from pathlib import PurePath
 
 from isocompute.figures.registry import FigureInput
@@ -15,6 +16,11 @@ from isocompute.planner.estimate.pool_from_run import RunPool, read_pool
 from isocompute.planner.estimate.profile_from_run import build_profile
 from isocompute.planner.profile import Profile, find_bundled_profiles, read_profile
 from isocompute.runners.storage.run import Run
+
+MOST_RECENT = 2
+"""The number of runs whose sources are kept, since a figure takes a second, and estimating the profile minutes."""
+RECENT_SOURCES: dict[bytes, FigureSource] = {}
+"""The sources of the last runs of this process, by `digest_run`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,11 +76,34 @@ def open_figure_source(path: str) -> FigureSource:
 
 
 def read_figure_source(run: Run) -> FigureSource:
-    """Read a run, and estimate its profile.
+    """Read a run, and estimate its profile, unless one of the last sources of this process is of the same files.
 
     Raises:
         RunError, DataError: it is missing, incomplete or damaged.
     """
+    run.read_manifest()  # raises if there is no run
+    try:
+        key = digest_run(run)
+    except OSError:  # a file cannot be read, which is said below, or has just gone
+        return estimate_figure_source(run)
+    if key not in RECENT_SOURCES:
+        RECENT_SOURCES[key] = estimate_figure_source(run)
+    while len(RECENT_SOURCES) > MOST_RECENT:
+        del RECENT_SOURCES[next(iter(RECENT_SOURCES))]
+    return RECENT_SOURCES[key]
+
+
+def digest_run(run: Run) -> bytes:
+    """Return a digest of a run's path and of the names and contents of its files."""
+    digest = blake2b(run.path.encode("utf-8", "replace"))
+    for file in sorted(run.fs.find(run.root)):
+        content = run.fs.cat_file(file)
+        digest.update(f"\n{file} {len(content)}\n".encode("utf-8", "replace") + content)
+    return digest.digest()
+
+
+def estimate_figure_source(run: Run) -> FigureSource:
+    """Estimate the profile of a run."""
     pool = read_pool(run)
     profile = build_profile(run, pool, measure_costs(pool), PurePath(run.root).name)
     return FigureSource(add_policies(profile, pool), run, pool)

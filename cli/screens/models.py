@@ -61,10 +61,12 @@ def describe_equal_accuracy(equal: EqualAccuracy, unit: str) -> str:
     target = f"{reference.model}'s {what} is expected to be {format_percent(reference.accuracy)} right"
     if equal.candidate is None:
         return f"{target}; {equal.model} does not get there, with what was measured (95 % interval [{low}, {high}])."
-    verdict = "cheaper" if equal.ratio < 1 else "not cheaper"
-    settled = "" if equal.interval[1] < 1 or equal.interval[0] >= 1 else ", which is not settled"
+    if equal.interval[1] < 1 or equal.interval[0] >= 1:
+        verdict = "is cheaper" if equal.ratio < 1 else "is not cheaper"
+    else:
+        verdict = f"looks {'' if equal.ratio < 1 else 'no '}cheaper, but that is not settled"
     return (
         f"{target}, for {format_amount(reference.cost, unit, MODEL_DIGITS)}; {equal.model} gets there with "
         f"{equal.candidate.strategy} {equal.candidate.settings} at {equal.ratio:.3g} [{low}, {high}] times that cost, "
-        f"so it is {verdict}{settled}."
+        f"so it {verdict}."
     )

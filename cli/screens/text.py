@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
+from isocompute.cli.encoding import replace_unknown
 from isocompute.planner.budget import format_compute
 from isocompute.planner.compare import ConfidenceInterval
 
@@ -33,17 +34,17 @@ def format_compute_interval(interval: ConfidenceInterval) -> str:
 
 def print_line(console: Console, line: str) -> None:
     """Print a line without colouring its numbers."""
-    console.print(line, highlight=False)
+    console.print(replace_unknown(line, console.encoding), highlight=False)
 
 
 def print_note(console: Console, text: str) -> None:
     """Print a warning as plain text, without reading markup in it."""
-    console.print(Text.assemble(("note:", "yellow"), " ", text))
+    console.print(Text.assemble(("note:", "yellow"), " ", replace_unknown(text, console.encoding)))
 
 
 def print_item(console: Console, text: str) -> None:
     """Print an item of a list as plain text, its further lines indented."""
-    words = Text(text).wrap(console, max(console.width - 2, 20))
+    words = Text(replace_unknown(text, console.encoding)).wrap(console, max(console.width - 2, 20))
     for i, line in enumerate(words):
         line.rstrip()
         console.print(Text("- " if i == 0 else "  ") + line)

@@ -37,12 +37,12 @@ def build_search_by_n_table(profile: Profile) -> pd.DataFrame:
         No rows without a search whose name is known, or with one independent problem. Else a row for each method, level
         and N. ``method``: a strategy without verifications at powers of two and at the sizes of the searches; a search,
         with its other numbers if it was run with several; or "best for each level", the most accurate method of each
-        level at an N at which all methods were measured. ``strategy``: that of the method; missing for the best.
-        ``level``: as the dataset gives it, 1 the easiest; missing for all problems together. ``N``: number of
-        solutions, or of the candidates that a search holds. ``compute``: in x; NaN if it is unknown, and for the best.
-        ``accuracy``: mean over problems, 0 … 1, and ``low``, ``high``: its 95 % interval; for the best each problem is
-        scored under the best method on other problems of its level. ``chosen``: the best method of the level on all its
-        problems; missing otherwise. ``problems``: number of problems.
+        level at an N at which all methods were measured, the cheapest if several are. ``strategy``: that of the method;
+        missing for the best. ``level``: as the dataset gives it, 1 the easiest; missing for all problems together.
+        ``N``: number of solutions, or of the candidates that a search holds. ``compute``: in x; NaN if it is unknown,
+        and for the best. ``accuracy``: mean over problems, 0 … 1, and ``low``, ``high``: its 95 % interval; for the
+        best each problem is scored under the best method on other problems of its level. ``chosen``: the best method of
+        the level on all its problems; missing otherwise. ``problems``: number of problems.
     """
     if not profile.searches or profile.independent_problems < 2:
         return pd.DataFrame(columns=list(SEARCH_BY_N_COLUMNS))
@@ -54,7 +54,8 @@ def build_search_by_n_table(profile: Profile) -> pd.DataFrame:
         rows += summarise_by_level((method, strategy, N, compute), accuracy, {}, levels, clusters)
     methods = dict.fromkeys(point[0] for point in points)
     for N in sorted({point[2] for point in points}):
-        measured = {point[0]: point[4] for point in points if point[2] == N}
+        by_cost = sorted(points, key=lambda point: np.nan_to_num(point[3], nan=np.inf))
+        measured = {point[0]: point[4] for point in by_cost if point[2] == N}
         if len(measured) == len(methods) > 1:
             accuracy, chosen = score_best_by_level(measured, levels, clusters)
             rows += summarise_by_level((BEST_BY_LEVEL, None, N, np.nan), accuracy, chosen, levels, clusters)
@@ -92,7 +93,7 @@ def score_best_by_level(
     """Score each problem under the method that is best on other problems of its level.
 
     Args:
-        measured: (P,) accuracies of each method at one N.
+        measured: (P,) accuracies of each method at one N, the cheapest method first, as of equals the first is taken.
         levels: (P,) level of each problem.
         clusters: (P,) cluster of each problem; None if each is its own.
 

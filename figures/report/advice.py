@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from isocompute.figures.report.markup import ReportPart, ReportTable, format_share
 from isocompute.figures.report.slider import choose_default_budget
-from isocompute.planner.budget import format_compute
+from isocompute.planner.budget import format_compute, format_cost
 from isocompute.planner.compare import EQUIVALENCE_POINTS
 from isocompute.planner.costs.report import describe_plan_costs
 from isocompute.planner.costs.settings import CostSettings
@@ -37,22 +37,22 @@ def describe_recommendation(plan: Plan) -> str:
     sure = "" if best.probability_best is None else f"; P(best) is {best.probability_best:.2f}"
     return (
         f"At {format_compute(plan.budget)} per problem, run {best.strategy} with {best.settings}: its {kind} accuracy "
-        f"is {100 * plan.expected_accuracy:.1f} %{interval}, for {format_compute(best.compute)}{sure}."
+        f"is {100 * plan.expected_accuracy:.1f} %{interval}, for {format_cost(best.compute)}{sure}."
     )
 
 
 def build_alternatives_table(plan: Plan) -> ReportTable:
-    """Return the strategies within the budget, the recommended one first."""
+    """Return the strategies within the budget, the recommended one first, then by accuracy, as on the screen."""
     rows = [
         (
             option.strategy,
             option.settings,
-            format_compute(option.compute),
+            format_cost(option.compute),
             *map(format_share, (option.accuracy, *(option.interval or (None, None)))),
             *map(format_share, (option.gap, *(option.gap_interval or (None, None)))),
             "–" if option.probability_best is None else f"{option.probability_best:.2f}",
         )
-        for option in (plan.recommendation, *plan.alternatives)
+        for option in (plan.recommendation, *sorted(plan.alternatives, key=lambda option: -option.accuracy))
     ]
     columns = (
         "strategy", "numbers", "compute", "accuracy (%)", "from", "to", "recommended is ahead by (points)", "from",

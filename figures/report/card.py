@@ -57,7 +57,7 @@ def build_card(source: FigureSource, measured: str) -> ReportPart:
         columns = ("role", "prompt", "cached", "completion", "seconds")
         tables.append(ReportTable("tokens", "Mean of one request", columns, tokens))
     if profile.missing is not None:
-        shares = profile.missing.model_dump()
+        shares = profile.missing.model_dump(exclude={"problems"})
         rows = [(name.replace("_", " "), format_setting(value)) for name, value in shares.items() if value is not None]
         tables.append(ReportTable("missing", "Rows that failed or were cut (shares)", ("what", "value"), rows))
     settings = list_settings(source.run.read_manifest() if source.run is not None else profile.sampling or {})

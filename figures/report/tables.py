@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -166,18 +167,31 @@ def report_policies(table: pd.DataFrame, profile: Profile) -> tuple[ReportPart, 
     ), charts  # fmt: skip
 
 
+def format_crossing(budget: float) -> str:
+    """Return the budget at which something happens, in x.
+
+    >>> format_crossing(6.3141), format_crossing(float("inf"))
+    ('6.31x', 'never')
+    """
+    return "never" if math.isinf(budget) else format_compute(budget)
+
+
 def report_laws(findings: Findings) -> ReportPart:
     """Return the plateau, the crossovers and the laws."""
     plateau = "SC's plateau is unknown, as SC was measured at one solution only."
     if findings.plateau is not None:
-        ends = "" if findings.plateau_interval is None else " [{:,.4g}, {:,.4g}]".format(*findings.plateau_interval)
+        ends = (
+            ""
+            if findings.plateau_interval is None
+            else f" [{', '.join(map(format_crossing, findings.plateau_interval))}]"
+        )
         at = f"{format_compute(findings.plateau)}{ends}"
         plateau = f"SC flattens at {at}: the smallest S within half a point of its maximum."
     crossovers = [
         (
             name,
-            "never" if each.budget == float("inf") else format_compute(each.budget),
-            *("never" if end == float("inf") else format_number(end) for end in each.interval or (None, None)),
+            format_crossing(each.budget),
+            *(["–"] * 2 if each.interval is None else map(format_crossing, each.interval)),
             "–" if each.probability is None else f"{each.probability:.2f}",
         )
         for name, each in findings.crossovers.items()

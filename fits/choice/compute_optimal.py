@@ -93,7 +93,8 @@ class ComputeOptimalPolicy:
         one_for_all: accuracy with one option for all problems, at the whole budget.
         one_for_all_choices: (nC,) that option in words; None where nothing is affordable.
         gain: (nC,) held-out accuracy by difficulty minus that of one option for all, paired.
-        gain_low, gain_high: (nC,) its interval.
+        gain_low: (nC,) the low end of its interval.
+        gain_high: (nC,) the high end.
         levels: the levels that have problems, in order.
     """
 

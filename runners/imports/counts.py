@@ -43,7 +43,10 @@ def read_count_rows(source: ImportSource) -> Iterator[ImportedRow]:
         DataError: a column is missing or could be either of two, or a row does not hold counts; the message says which.
     """
     if unknown := [ours for ours in source.columns.values() if ours not in COUNT_COLUMNS]:
-        raise ConfigError(f"--columns: '{unknown[0]}' is not a known column; there are {', '.join(COUNT_COLUMNS)}.")
+        raise ConfigError(
+            f"--columns (columns= in Python): '{unknown[0]}' is not a known column; "
+            f"there are {', '.join(COUNT_COLUMNS)}."
+        )
     problems: set[str] = set()
     names = NumberNames()
     total = 0
@@ -93,13 +96,14 @@ def choose_count_columns(row: Mapping[str, Any], given: Mapping[str, str], where
         if len(found) > 1:
             raise DataError(
                 f"{where}: '{found[0]}' and '{found[1]}' could both be '{ours}'; choose one with --columns "
-                f"{found[0]}={ours}."
+                f"{found[0]}={ours} (columns= in Python)."
             )
         if found:
             chosen[ours] = found[0]
         elif ours in REQUIRED_COLUMNS:
             raise DataError(
-                f"{where}: no column is '{ours}' ({', '.join(others[:4])} …); name it with --columns THEIRS={ours}; "
+                f"{where}: no column is '{ours}' ({', '.join(others[:4])} …); name it with --columns THEIRS={ours} "
+                f"(columns= in Python); "
                 f"there are {list_columns(row)}."
             )
     return chosen

@@ -128,7 +128,7 @@ def describe_evalplus_scorer(log: dict[str, Any], scorer: str, where: str) -> li
     block = read_block_field(read_block_field(log, "pass_at_k", where), scorer, where)
     logged = read_probability_field(block, "pass@1", where)
     own = "" if logged is None else f"; the log's pass@1 of them is {logged:.3f}"
-    return [f"Right is what passes {tests}{own}; --scorer base or plus chooses."]
+    return [f"Right is what passes {tests}{own}; --scorer base or plus (scorer= in Python) chooses."]
 
 
 def describe_missing_outcomes(results: dict[str, list[TaskResult]], scorer: str, has_plus: bool) -> list[str]:
@@ -141,5 +141,5 @@ def describe_missing_outcomes(results: dict[str, list[TaskResult]], scorer: str,
     return [
         f"The added tests have no outcome (plus_status is null) for {outcomes.count(None):,} of {len(outcomes):,} "
         "programs that pass the base tests, as when a process is killed; these count as wrong, as in the tool's own "
-        "pass@1. If they were not run, --scorer base judges all programs by the base tests."
+        "pass@1. If they were not run, --scorer base (scorer= in Python) judges all programs by the base tests."
     ]

@@ -141,7 +141,7 @@ def describe_column_doubts(writer: ImportWriter) -> list[str]:
         return []
     return [
         "Every problem has the same answer in all its solutions. If that column is the right answer, import it with "
-        "--columns answer=gold."
+        "--columns answer=gold (columns= in Python)."
     ]
 
 

@@ -51,7 +51,7 @@ def choose_import_grader(rows: Sequence[ImportedRow], usual: str | None) -> str:
         raise DataError(f"{first.where}: the log has no right answer, nor does it say whether the solution is right.")
     raise DataError(
         f"{first.where}: it is unclear how to compare answers with {format_error_value(gold)}; name a "
-        f"grader: --grader {GRADERS.names_as_text}."
+        f"grader: --grader {GRADERS.names_as_text} (grader= in Python)."
     )
 
 

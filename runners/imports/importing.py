@@ -87,13 +87,15 @@ def validate_import_options(options: ImportOptions, format: str) -> None:
         if getattr(options, option) and not getattr(IMPORT_FORMATS[format], has_option):
             named = [other for other, entry in IMPORT_FORMATS.items() if getattr(entry, has_option)]
             only = f"formats {', '.join(named[:-1])} and {named[-1]}" if len(named) > 1 else f"format {named[0]}"
-            raise ConfigError(f"--{option} is only for the {only}.")
+            raise ConfigError(f"--{option} ({option}= in Python) is only for the {only}.")
     if options.failed not in FAILED_CHOICES:
-        raise ConfigError(f"--failed is '{options.failed}'; it must be one of {', '.join(FAILED_CHOICES)}.")
+        raise ConfigError(
+            f"--failed (failed= in Python) is '{options.failed}'; it must be one of {', '.join(FAILED_CHOICES)}."
+        )
     for option in ("task", "model"):
         given = getattr(options, option)
         if given is not None and not given.strip():
-            raise ConfigError(f"--{option} is {format_error_value(given)}; it must be a name.")
+            raise ConfigError(f"--{option} ({option}= in Python) is {format_error_value(given)}; it must be a name.")
 
 
 def count_solutions(name: str, path: str, options: ImportOptions) -> dict[str, int]:

@@ -88,7 +88,10 @@ def read_inspect_rows(source: ImportSource) -> Iterator[ImportedRow]:
     if chosen is not None and scorers and chosen not in scorers:
         raise DataError(f"{path}: there is no scorer '{chosen}'; there are: {', '.join(scorers)}.")
     if len(scorers) > 1:
-        source.notes.append(f"Right or wrong is what '{chosen}' says; the log has {', '.join(scorers)}; see --scorer.")
+        source.notes.append(
+            f"Right or wrong is what '{chosen}' says; the log has {', '.join(scorers)}; "
+            "see --scorer (scorer= in Python)."
+        )
 
 
 def read_eval_archive(source: ImportSource, path: Path) -> tuple[dict[str, Any], Iterator[tuple[str, dict[str, Any]]]]:
@@ -146,7 +149,7 @@ def read_inspect_gold(sample: dict[str, Any], has_text_grader: bool, where: str)
         if len(several) > 1 and has_text_grader:
             raise DataError(
                 f"{where}: the sample has {len(several)} right answers, {format_error_value(target)}, and a grader "
-                "compares with one only; --grader as-logged takes the verdicts of the log."
+                "compares with one only; --grader as-logged (grader= in Python) takes the verdicts of the log."
             )
         target = several[0] if len(several) == 1 else None
     return read_text_field({"target": target}, "target", where)
@@ -282,6 +285,6 @@ def read_inspect_score(
     if correct is None and not is_share and not has_text_grader:
         raise DataError(
             f"{where}: the scorer '{scorer}' says {format_error_value(value)}, which is neither right nor wrong; "
-            "choose another with --scorer, or name a grader of the texts with --grader."
+            "choose another with --scorer (scorer= in Python), or name a grader of the texts with --grader (grader=)."
         )
     return correct, read_text_field(score, "answer", where), unjudged

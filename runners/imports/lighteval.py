@@ -63,7 +63,7 @@ def read_lighteval_rows(source: ImportSource) -> Iterator[ImportedRow]:
         if metric is None and problem.gold is None:
             raise DataError(
                 f"{where}: there is no single right answer, and no metric says how many of {len(texts):,} texts are "
-                f"right: {', '.join(metrics) or 'none'}; choose one with --scorer."
+                f"right: {', '.join(metrics) or 'none'}; choose one with --scorer (scorer= in Python)."
             )
         share = None if metric is None else read_probability_field(metrics, metric, where)
         taken.update({} if metric is None else {metric: None})
@@ -72,7 +72,9 @@ def read_lighteval_rows(source: ImportSource) -> Iterator[ImportedRow]:
             is_share = is_share or solution.is_share
             yield solution
     if taken:
-        source.notes.append(f"Right or wrong, as logged, is what '{', '.join(taken)}' says; --scorer names another.")
+        source.notes.append(
+            f"Right or wrong, as logged, is what '{', '.join(taken)}' says; --scorer (scorer= in Python) names another."
+        )
     if is_share:
         source.notes.append(
             "Of several texts the log says how many are right, and not which; as logged, they have no texts."

@@ -101,7 +101,9 @@ def read_lm_eval_rows(source: ImportSource) -> Iterator[ImportedRow]:
         raise DataError(f"{files[0]} has no filter '{source.filter}'; it has: {', '.join(filters)}.")
     if len(filters) > 1:
         names = ", ".join(filters)
-        source.notes.append(f"The answers are those of the filter '{chosen}'; the log has {names}; see --filter.")
+        source.notes.append(
+            f"The answers are those of the filter '{chosen}'; the log has {names}; see --filter (filter= in Python)."
+        )
     source.notes += documents.describe_documents(str(chosen))
     source.notes += outputs.describe_outputs(str(chosen), list(read_metrics))
     if is_share:
@@ -110,7 +112,9 @@ def read_lm_eval_rows(source: ImportSource) -> Iterator[ImportedRow]:
         )
     named = [metric for metric in metrics if metric != "none"]
     if named:
-        source.notes.append(f"Right or wrong, as logged, is what '{', '.join(named)}' says; --scorer names another.")
+        source.notes.append(
+            f"Right or wrong, as logged, is what '{', '.join(named)}' says; --scorer (scorer= in Python) names another."
+        )
     if any(PROGRAM_METRICS.fullmatch(metric) for metric in metrics):
         source.notes.append(PROGRAMS_NOTE)
 
@@ -128,14 +132,14 @@ def choose_metric(row: dict[str, Any], source: ImportSource, where: str) -> str 
         if PROGRAM_METRICS.fullmatch(wanted) and not CORRECTNESS_METRICS.fullmatch(wanted):
             raise DataError(
                 f"{where}: the metric '{wanted}' says how likely one of several texts is right, not which or how many; "
-                "choose pass@1 with --scorer."
+                "choose pass@1 with --scorer (scorer= in Python)."
             )
         return wanted
     known = next((name for name in names if CORRECTNESS_METRICS.fullmatch(name) and name in row), None)
     if known is None and names and not source.has_text_grader:
         raise DataError(
             f"{where}: none of the metrics is known to say right or wrong: {', '.join(names)}; choose one with "
-            "--scorer, or name a grader of the texts with --grader."
+            "--scorer (scorer= in Python), or name a grader of the texts with --grader (grader=)."
         )
     return known
 
@@ -181,7 +185,7 @@ def read_lm_eval_solutions(
     if metric is not None and not source.has_text_grader and (share is None or (judges_all and right is None)):
         raise DataError(
             f"{where}: the metric '{metric}' is {format_error_value(row[metric])}, which says neither right nor wrong; "
-            "choose another with --scorer, or name a grader of the texts with --grader."
+            "choose another with --scorer (scorer= in Python), or name a grader of the texts with --grader (grader=)."
         )
     count = None if right is None else round(right)
     which = None if count is None else find_right_responses(row, answers or [], count, len(responses), str(metric))

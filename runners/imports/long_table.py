@@ -45,7 +45,10 @@ def read_table_rows(source: ImportSource) -> Iterator[ImportedRow]:
         DataError: a column is missing, or a row does not hold the expected data; the message says which.
     """
     if unknown := [ours for ours in source.columns.values() if ours not in IMPORT_COLUMNS]:
-        raise ConfigError(f"--columns: '{unknown[0]}' is not a known column; there are {', '.join(IMPORT_COLUMNS)}.")
+        raise ConfigError(
+            f"--columns (columns= in Python): '{unknown[0]}' is not a known column; "
+            f"there are {', '.join(IMPORT_COLUMNS)}."
+        )
     problems: dict[str, tuple[str | None, str | None]] = {}
     solutions: dict[tuple[str, str], tuple[int, ImportedSolution]] = {}
     numbers: dict[str, int] = {}
@@ -109,7 +112,7 @@ def rename_columns(
         if clashes := [ours for ours in renamed if ours in row]:
             raise DataError(
                 f"{where}: '{renamed[clashes[0]]}' is to be renamed '{clashes[0]}', but a column of that name exists; "
-                "rename that one too with --columns, or remove it from the file."
+                "rename that one too with --columns (columns= in Python), or remove it from the file."
             )
         if missing := [theirs for theirs in source.columns if theirs not in row]:
             raise DataError(f"{where}: there is no column '{missing[0]}'; it has {', '.join(map(str, row))[:200]}.")

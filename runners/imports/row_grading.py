@@ -72,7 +72,7 @@ class RowGrader:
             if self.grader.normalise_answer(gold) is None:
                 raise DataError(
                     f"{row.where}: the grader '{self.grader.name}' cannot read the right answer "
-                    f"{format_error_value(gold)}; name another with --grader."
+                    f"{format_error_value(gold)}; name another with --grader (grader= in Python)."
                 )
             self._classes[row.problem_id] = AnswerClasses(self.grader, gold)
         return gold
@@ -93,14 +93,15 @@ class RowGrader:
             if row.correct is None:
                 raise DataError(
                     f"{row.where}: the log does not say whether the solution is right; "
-                    f"name a grader for its text: --grader {GRADERS.names_as_text}."
+                    f"name a grader for its text: --grader {GRADERS.names_as_text} (grader= in Python)."
                 )
             return row.answer or None, row.correct
         classes = self._classes.get(row.problem_id)
         if classes is None or (row.text is None and row.answer is None):
             what = "right answer to compare with" if classes is None else "text or answer to read"
             raise DataError(
-                f"{row.where}: the grader '{self.grader.name}' has no {what}; --grader {LOGGED_GRADER} needs none."
+                f"{row.where}: the grader '{self.grader.name}' has no {what}; --grader {LOGGED_GRADER} "
+                "(grader= in Python) needs none."
             )
         if row.text is None:
             return classes.grade_answer(row.answer or "")

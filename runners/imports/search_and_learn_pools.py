@@ -41,7 +41,11 @@ def choose_batches(source: ImportSource, path: Path) -> Batches:
     found = find_batches(source, path)
     if not source.deinterleave:
         if found is not None and found.size > 1:
-            remedy = "import the whole file" if found.is_cut else "--deinterleave puts each back under its own"
+            remedy = (
+                "import the whole file"
+                if found.is_cut
+                else "--deinterleave (deinterleave= in Python) puts each back under its own"
+            )
             source.notes.append(
                 f"The completions of '{path.name}' are stored under other problems, in batches of {found.size:,}, as "
                 f"search-and-learn did before January 2025, so every number here is wrong; {remedy}."
@@ -53,7 +57,10 @@ def choose_batches(source: ImportSource, path: Path) -> Batches:
             "they cannot be put back under their own problems."
         )
     if found.size == 1:
-        raise DataError(f"'{path}': each completion is stored under its own problem; import it without --deinterleave.")
+        raise DataError(
+            f"'{path}': each completion is stored under its own problem; "
+            "import it without --deinterleave (deinterleave= in Python)."
+        )
     if found.is_cut:
         raise DataError(
             f"'{path}' is a part of a file: its completions are interleaved in batches of {found.size:,} problems, of "

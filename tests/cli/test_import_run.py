@@ -382,7 +382,7 @@ def test_interleaved_completions_are_put_back_on_request(command, refused, tmp_p
     assert "A solution is right with probability 0.708." in said
     assert "were put back under their own problems, in batches of 6." in said
     assert refused("import", "lm-eval", path, "-o", tmp_path / "no", "--deinterleave") == (
-        "--deinterleave is only for the format search-and-learn."
+        "--deinterleave (deinterleave= in Python) is only for the format search-and-learn."
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 from isocompute import figures
 from isocompute.errors import DataError
 from isocompute.figures.literature import MARKS, SECOND_HAND, read_published_numbers, read_published_results
-from isocompute.figures.literature_findings import describe_findings, judge_claim
+from isocompute.figures.literature_findings import describe_findings
 from isocompute.figures.plots.published import build_published_table, draw_published
 from isocompute.figures.savings import find_equal_number
 from isocompute.planner.compare import compare_strategies
@@ -51,10 +51,13 @@ def test_the_findings_say_what_the_numbers_say(table):
     assert set(table["finding"]) == {verify, search, difficulty}
     for sentence in (verify, search, difficulty):
         assert sentence.endswith(".")
-    for model, verdict in (("the lab", "holds"), ("Qwen2.5-Coder-1.5B", "does not hold")):
+    for model, verdict in (
+        ("the lab", "so a lead holds"),
+        ("Qwen2.5-Coder-1.5B", "and larger budgets were not measured"),
+    ):
         lead = table[(table["panel"] == "verify") & (table["model"] == model)].iloc[-1]
-        assert judge_claim(lead["low"], lead["high"], 0) == verdict
-        assert f"a lead {verdict} with {model}: {lead['value']:+.1f} [{lead['low']:.1f}, {lead['high']:.1f}]" in verify
+        bounds = f"[{lead['low']:.1f}, {lead['high']:.1f}]"
+        assert f"on {model} the lead is {lead['value']:+.1f} {bounds} at {lead['budget']:.2g}, {verdict}" in verify
     chosen = table[(table["method"] == "best for each level") & (table["budget"] == 16)].iloc[0]
     assert chosen["high"] < 64
     assert "that does not hold on the lab" in difficulty
@@ -69,8 +72,10 @@ def test_other_numbers_give_other_findings(table):
     other.loc[leads, names] = -table.loc[leads, ["value", "high", "low"]].to_numpy()
     other.loc[own & (table["panel"] == "difficulty"), names] = [64.0, 8.0, 128.0]
     verify, search, difficulty = describe_findings(other).values()
-    assert "a lead does not hold with the lab" in verify
-    assert "a lead holds with Qwen2.5-Coder-1.5B" in verify
+    lab, language_model = verify.split("; on ")[1:]
+    assert lab.startswith("the lab the lead is -")
+    assert lab.endswith("so a lead does not hold")
+    assert language_model.endswith("and larger budgets were not measured.")
     assert "that is not settled on the lab" in search
     assert "that is not settled on the lab" in difficulty
 

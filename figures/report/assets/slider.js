@@ -108,6 +108,11 @@ function quoteWord(word) {
   return /^[\w./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
+/** Return a command in parts that are broken between words, and not at the hyphens of an option. */
+function splitWords(command) {
+  return command.split(" ").flatMap((word, i) => [...(i ? [" "] : []), makeElement("span", { class: "word" }, word)]);
+}
+
 /** Fill the place of an answer with a plan. */
 function showPlan(place, source, unit, text, plan) {
   const best = plan.recommendation;
@@ -133,7 +138,7 @@ function showPlan(place, source, unit, text, plan) {
     makeElement("p", { class: "answer" }, `At ${writeBudget(unit, text)} per problem, run ${best.strategy} with ${describeNumbers(best)}.`),
     list,
     ...plan.warnings.map((warning) => makeElement("p", { class: "note" }, warning)),
-    makeElement("p", { class: "note" }, "The same in the terminal: ", makeElement("code", {}, fit + command)),
+    makeElement("p", { class: "note" }, "The same in the terminal: ", makeElement("code", {}, ...splitWords(fit + command))),
     json,
   );
 }

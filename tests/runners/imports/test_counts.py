@@ -202,7 +202,7 @@ def test_evalplus_has_two_scorers(golden, tmp_path):
         assert summary.imported.solver == "mistralai/Mistral-7B-Instruct-v0.2"
     assert summary.notes[:2] == [
         "Programs are right or wrong as logged; they are never compared with each other.",
-        "Right is what passes the base tests; --scorer base or plus chooses.",
+        "Right is what passes the base tests; --scorer base or plus (scorer= in Python) chooses.",
     ]
     assert check_run(Run(tmp_path / "base")).is_whole
 

@@ -79,7 +79,8 @@ def refused(tmp_path):
         ),
         (
             SOLUTION | {"gt_answer": "#### none"},
-            "FILE, line 1: the grader 'numeric' cannot read the right answer 'none'; name another with --grader.",
+            "FILE, line 1: the grader 'numeric' cannot read the right answer 'none'; name another with --grader "
+            "(grader= in Python).",
         ),
     ],
 )
@@ -166,7 +167,7 @@ def test_likelihoods_are_no_solutions(golden, tmp_path):
         ({"arguments": "x"}, "FILE, line 1: 'arguments' must be a block of keys; it is 'x'."),
         ({"target": "It is in Paris.", "resps": [["a", "b"]]},
          "FILE, line 1, response 0: it is unclear how to compare answers with 'It is in Paris.'; name a grader: "
-         "--grader boxed-number, math, letter, numeric or exact."),
+         "--grader boxed-number, math, letter, numeric or exact (grader= in Python)."),
     ],
 )  # fmt: skip
 def test_a_line_of_lm_eval(refused, changes, sentence):
@@ -311,7 +312,8 @@ def test_a_table_with_columns_that_are_not_there(refused, tmp_path):
     said = refused("table", "id\na", "x.csv", name="problem_id")
     assert said == "FILE, row 1: there is no column 'name'; it has id."
     with pytest.raises(
-        ConfigError, match=r"--columns: 'verdikt' is not a known column; there are problem_id, question"
+        ConfigError,
+        match=r"--columns \(columns= in Python\): 'verdikt' is not a known column; there are problem_id, question",
     ):
         import_logged_run(
             "table", str(tmp_path / "x.csv"), str(tmp_path / "run"), ImportOptions(columns={"id": "verdikt"})
@@ -353,7 +355,7 @@ def test_a_column_that_takes_the_name_of_another(refused, tmp_path):
     content = "problem_id,gold,answer,guess\na,1,2,1\n"
     assert refused("table", content, "x.csv", guess="answer") == (
         "FILE, row 1: 'guess' is to be renamed 'answer', but a column of that name exists; rename that one too with "
-        "--columns, or remove it from the file."
+        "--columns (columns= in Python), or remove it from the file."
     )
     path = tmp_path / "x.csv"
     path.write_text("problem_id,answer,gold\na,1,2\n")  # two columns that change their names are told apart
@@ -369,11 +371,12 @@ def test_parquet_that_is_none(refused):
 
 def test_texts_are_asked_for_by_a_grader(refused):
     assert refused("table", "problem_id,gold,correct\na,1,1\n", "x.csv", "exact") == (
-        "FILE, row 1: the grader 'exact' has no text or answer to read; --grader as-logged needs none."
+        "FILE, row 1: the grader 'exact' has no text or answer to read; "
+        "--grader as-logged (grader= in Python) needs none."
     )
     assert refused("large-language-monkeys", SOLUTION, "x.jsonl", "as-logged") == (
         "FILE, line 1, sample 0: the log does not say whether the solution is right; name a grader for its text: "
-        "--grader boxed-number, math, letter, numeric or exact."
+        "--grader boxed-number, math, letter, numeric or exact (grader= in Python)."
     )
 
 
@@ -398,7 +401,7 @@ def test_what_is_asked_for_in_vain(tmp_path):
         (
             ("lm-eval", str(tmp_path / "x.txt"), target, ImportOptions(columns={"a": "gold"})),
             ConfigError,
-            "--columns is only for the format",
+            r"--columns \(columns= in Python\) is only for the format",
         ),
     ):
         with pytest.raises(error, match=said):

@@ -49,7 +49,10 @@ def old_detail(predictions=("It is 7.",), metrics=None):
 def test_a_text_is_right_or_wrong_as_logged(take):
     summary, run = take([detail(), detail(metric={"extractive_match": 0.0})])
     assert (summary.imported.task, summary.imported.solver) == ("lighteval|gsm8k|0", "org/m-1b")
-    assert summary.notes[0] == "Right or wrong, as logged, is what 'extractive_match' says; --scorer names another."
+    assert (
+        summary.notes[0]
+        == "Right or wrong, as logged, is what 'extractive_match' says; --scorer (scorer= in Python) names another."
+    )
     solutions = run.read_frame(SOLUTIONS_TABLE)
     assert solutions["correct"].tolist() == [True, False]
     assert solutions["completion_tokens"].tolist() == [3, 3]

@@ -118,7 +118,7 @@ def test_several_filters_are_named_and_one_is_chosen(take):
     assert take(lines, filter="flexible")[0].accuracy == 1
     with pytest.raises(DataError, match="has no filter 'none'; it has: strict, flexible"):
         take(lines, filter="none")
-    with pytest.raises(ConfigError, match="--filter is only for the format lm-eval"):
+    with pytest.raises(ConfigError, match=r"--filter \(filter= in Python\) is only for the format lm-eval"):
         import_logged_run("table", ".", "run", ImportOptions(filter="strict"))
 
 

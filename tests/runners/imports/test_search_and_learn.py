@@ -75,7 +75,8 @@ def test_interleaved_completions_are_named_and_put_back(tmp_path, cells, batch):
     assert found["as stored"].accuracy < 0.3 < found["right"].accuracy == found["put back"].accuracy
     assert found["as stored"].notes[0] == (
         f"The completions of 'bon_completions.jsonl' are stored under other problems, in batches of {batch}, as "
-        "search-and-learn did before January 2025, so every number here is wrong; --deinterleave puts each back under "
+        "search-and-learn did before January 2025, so every number here is wrong; --deinterleave "
+        "(deinterleave= in Python) puts each back under "
         "its own."
     )
     assert found["put back"].notes[0] == (
@@ -100,7 +101,11 @@ def test_tokens_go_with_their_completions(tmp_path, cells, imported):
 @pytest.mark.parametrize(
     ("lines", "sentence"),
     [
-        (make_lines(), "'FILE': each completion is stored under its own problem; import it without --deinterleave."),
+        (
+            make_lines(),
+            "'FILE': each completion is stored under its own problem; import it without "
+            "--deinterleave (deinterleave= in Python).",
+        ),
         (
             make_lines(30, batch=15)[:25],
             "'FILE' is a part of a file: its completions are interleaved in batches of 15 problems, of which it lacks "
@@ -126,7 +131,9 @@ def test_only_best_of_n_can_be_deinterleaved(tmp_path):
     path = write_lines(tmp_path / "dvts_completions.jsonl", make_lines())
     with pytest.raises(DataError, match=r"holds no Best-of-N; only its completions were ever interleaved\.$"):
         import_logged_run("search-and-learn", str(path), str(tmp_path / "run"), ImportOptions(deinterleave=True))
-    with pytest.raises(ConfigError, match=r"^--deinterleave is only for the format search-and-learn\.$"):
+    with pytest.raises(
+        ConfigError, match=r"^--deinterleave \(deinterleave= in Python\) is only for the format search-and-learn\.$"
+    ):
         import_logged_run("lm-eval", str(path), str(tmp_path / "run"), ImportOptions(deinterleave=True))
 
 
