@@ -1,0 +1,146 @@
+"""The connection to a Ray cluster, and the cluster's resources."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from isocompute.errors import ConfigError, EngineError
+from isocompute.runners.engines.registry import describe_missing_package
+
+CONNECT_SECONDS = 5.0
+"""Seconds in which the address of a cluster must answer."""
+
+LOCAL_ROLES = 2
+"""Roles that work at the same time on this machine: solver and scorer in searches."""
+
+
+@dataclass(frozen=True)
+class ClusterAddress:
+    """Where replicas run: at a cluster's address, or on this machine.
+
+    Args:
+        host: the cluster's host; None for this machine.
+        port: the port of its Ray Client server.
+        workers: on this machine, the number of replicas of each role; None for as many as it has room for.
+    """
+
+    host: str | None = None
+    port: int = 0
+    workers: int | None = None
+
+
+def parse_cluster_address(text: str) -> ClusterAddress:
+    """Read the value of ``--on``.
+
+    Raises:
+        ConfigError: it is none.
+
+    >>> parse_cluster_address("local:2").workers, parse_cluster_address("ray://head:10001").host
+    (2, 'head')
+    """
+    if match := re.fullmatch(r"local(?::([1-9]\d{0,3}))?", text):
+        return ClusterAddress(workers=int(match[1]) if match[1] else None)
+    if (match := re.fullmatch(r"ray://(\[[0-9a-fA-F:]+\]|[\w.-]+):(\d{1,5})", text)) and 0 < int(match[2]) < 65536:
+        return ClusterAddress(match[1], int(match[2]))
+    raise ConfigError(f"--on (on=) takes ray://HOST:PORT, local or local:N with N from 1 on; got '{text}'.")
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A Ray cluster that this process is connected to.
+
+    Args:
+        workers: the number of replicas of each role; None for between their ``min`` and ``max``.
+    """
+
+    workers: int | None = None
+
+    def list_nodes(self) -> dict[str, dict[str, float]]:
+        """Return the resources of each living node, by its id."""
+        import ray
+
+        return {node["NodeID"]: node["Resources"] for node in ray.nodes() if node["Alive"]}
+
+    def name_node(self, node_id: str) -> str:
+        """Return a node's address and the begin of its id, for messages; two nodes may share an address."""
+        import ray
+
+        addresses = {node["NodeID"]: node["NodeManagerAddress"] for node in ray.nodes()}
+        return f"{addresses.get(node_id, 'a node')} ({node_id[:6]})"
+
+
+@contextmanager
+def open_cluster(text: str) -> Iterator[Cluster]:
+    """Connect to a cluster, or start Ray on this machine, until the block ends.
+
+    Args:
+        text: ``ray://HOST:PORT``, ``local`` or ``local:N``.
+
+    Raises:
+        ConfigError: it is none of these.
+        EngineError: Ray is not installed, or no cluster answers at the address.
+    """
+    address = parse_cluster_address(text)
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    try:
+        import ray
+    except ImportError as error:
+        raise EngineError(describe_missing_package("The option --on", error, "ray")) from error
+    quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+    try:
+        if address.host is None:
+            cores = max(os.cpu_count() or 1, LOCAL_ROLES * (address.workers or 1))
+            ray.init("local", num_cpus=cores, include_dashboard=False, **quiet)
+        else:
+            check_port_open(address)
+            ray.init(text, **quiet)
+    except (ConnectionError, RuntimeError, OSError, TimeoutError, ValueError) as error:
+        raise EngineError(f"No Ray cluster could be used at '{text}': {shorten_error(error)}") from error
+    try:
+        yield Cluster(address.workers)
+    finally:
+        ray.shutdown()
+
+
+@contextmanager
+def report_lost_connection() -> Iterator[None]:
+    """Turn the loss of the connection to a cluster into an error.
+
+    Raises:
+        EngineError: the connection was lost.
+    """
+    try:
+        yield
+    except ConnectionError as error:
+        raise EngineError(
+            "The connection to the Ray cluster was lost; run the same command again to continue."
+        ) from error
+
+
+def check_port_open(address: ClusterAddress) -> None:
+    """Raise unless something listens at an address, because Ray itself would try for half a minute.
+
+    Raises:
+        OSError: nothing does.
+    """
+    assert address.host is not None, "this machine has no address"
+    with socket.create_connection((address.host.strip("[]"), address.port), timeout=CONNECT_SECONDS):
+        pass
+
+
+def shorten_error(error: BaseException) -> str:
+    r"""Return the first sentence of an error of Ray, whose messages are long and hold tracebacks.
+
+    >>> shorten_error(ValueError("no such node\nTraceback …"))
+    'no such node.'
+    """
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{(lines or [type(error).__name__])[0].rstrip('.')}."
