@@ -17,6 +17,9 @@ from isocompute.runners.engines.registry import describe_missing_package
 CONNECT_SECONDS = 5.0
 """Seconds in which the address of a cluster must answer."""
 
+CONNECT_TRIES = 4
+"""Times that a connection is tried which the cluster accepts and then aborts."""
+
 LOCAL_ROLES = 2
 """Roles that work at the same time on this machine: solver and scorer in searches."""
 
@@ -101,7 +104,7 @@ def open_cluster(text: str) -> Iterator[Cluster]:
             ray.init("local", num_cpus=cores, include_dashboard=False, **quiet)
         else:
             check_port_open(address)
-            ray.init(text, **quiet)
+            connect_client(text, quiet)
     except (ConnectionError, RuntimeError, OSError, TimeoutError, ValueError) as error:
         raise EngineError(f"No Ray cluster could be used at '{text}': {shorten_error(error)}") from error
     try:
@@ -125,6 +128,24 @@ def report_lost_connection() -> Iterator[None]:
         ) from error
 
 
+def connect_client(url: str, options: dict[str, Any]) -> None:
+    """Connect to a Ray Client server, which now and then kills the process that it starts for us (ray #63202).
+
+    Raises:
+        ConnectionError: it did so `CONNECT_TRIES` times, or refuses this version of Ray or Python.
+    """
+    import ray
+
+    for attempt in range(CONNECT_TRIES):
+        try:
+            ray.init(url, **options)
+        except ConnectionAbortedError:
+            if attempt + 1 == CONNECT_TRIES:
+                raise
+        else:
+            return
+
+
 def check_port_open(address: ClusterAddress) -> None:
     """Raise unless something listens at an address, because Ray itself would try for half a minute.
 
@@ -137,10 +158,11 @@ def check_port_open(address: ClusterAddress) -> None:
 
 
 def shorten_error(error: BaseException) -> str:
-    r"""Return the first sentence of an error of Ray, whose messages are long and hold tracebacks.
+    r"""Return an error of Ray in one line, because its messages are long and hold tracebacks.
 
-    >>> shorten_error(ValueError("no such node\nTraceback …"))
-    'no such node.'
+    >>> shorten_error(ValueError("The actor died:\nTraceback …\n  File …\nKeyError: 3"))
+    'The actor died: KeyError: 3.'
     """
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{(lines or [type(error).__name__])[0].rstrip('.')}."
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    text = f"{lines[0]} {lines[-1]}" if lines[0].endswith(":") and len(lines) > 1 else lines[0]
+    return f"{text.rstrip('.')}."

@@ -33,8 +33,8 @@ IDLE_SECONDS = 60.0
 CLOSE_SECONDS = 10.0
 """Seconds that the models have to close."""
 
-MOST_DEATHS_PER_REPLICA = 8
-"""Deaths for each wanted replica, without an answer in between, after which the pool gives up."""
+MOST_DEATHS = 8
+"""Deaths without an answer in between, besides two for each replica, after which the pool gives up."""
 
 LONGEST_PAUSE_SECONDS = 30.0
 """The longest pause before a replica is replaced; it doubles with each death since the last answer."""
@@ -70,7 +70,6 @@ class ReplicaPool:
         self.gone: list[PooledReplica] = []
         self.deaths_by_node: Counter[str] = Counter()
         self.deaths_since_answer, self.resume_at, self.scaled_at = 0, 0.0, 0.0
-        self.last_reason = ""
         self.is_loaded = False
         try:
             self._start_replicas(fewest)
@@ -203,7 +202,7 @@ class ReplicaPool:
         """Take note of what a replica said; return the requests that it answered.
 
         Raises:
-            IsocomputeError: the model cannot be loaded, and no replica before could.
+            IsocomputeError: the model cannot be loaded, or its engine stops, and no replica before was better.
         """
         if isinstance(news, ReplicaFacts):
             if news.error is not None and not self.is_loaded:
@@ -218,6 +217,8 @@ class ReplicaPool:
         if answered:
             self.deaths_since_answer = 0
         if news.error is not None:
+            if not any(each.rows for each in (*self.gone, *self.replicas)):
+                raise EngineError(news.error)
             return answered + self._bury_replica(replica, news.error)
         if news.is_leaving and not replica.is_leaving:
             replica.is_leaving, replica.is_open = True, False
@@ -233,21 +234,21 @@ class ReplicaPool:
         is_node_gone = replica.is_leaving or replica.is_node_gone()
         held = len(replica.inside)
         culprits = self.dispatcher.return_requests(replica, is_node_gone)
+        held -= len(culprits)
         self._remove_replica(replica)
         self.deaths_by_node[replica.node or "a node"] += 1
-        self.last_reason = reason
         self.note(
             f"A replica of the {self.plan.role} on {replica.node or 'a node'} "
             f"{'went with its node' if is_node_gone else 'died'}: {reason}"
             + (f" Its {held:,} unfinished requests go to others." if held else "")
         )
-        self.deaths_since_answer = 0 if culprits else self.deaths_since_answer + 1
-        if self.deaths_since_answer > MOST_DEATHS_PER_REPLICA * max(1, len(self.replicas) + 1):
+        self.deaths_since_answer += 1
+        if self.deaths_since_answer > MOST_DEATHS + 2 * (len(self.replicas) + 1):
             raise EngineError(
                 f"The replicas of the {self.plan.role} keep dying: {self.deaths_since_answer} since the last answer, "
                 f"the last because: {reason}"
             )
-        pause = min(LONGEST_PAUSE_SECONDS, 2.0 ** (self.deaths_since_answer - 3)) if self.deaths_since_answer > 1 else 0
+        pause = min(LONGEST_PAUSE_SECONDS, 2.0 ** (self.deaths_since_answer - 5))
         self.resume_at, self.scaled_at = time.monotonic() + pause, 0.0
         return [(given.request, self._answer_culprit(given, reason)) for given in culprits]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import shutil
 import socket
@@ -12,10 +11,18 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import yaml
+
+from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.schema import (
+    NODES_TABLE,
+    SCORES_TABLE,
+    SEARCHES_TABLE,
+    SOLUTIONS_TABLE,
+    VERIFICATIONS_TABLE,
+)
 
 ENTRY_POINTS = """[isocompute.engines]
 double = double_engine:ENGINE
@@ -24,7 +31,11 @@ double = double_engine:ENGINE
 double = double_engine:SCORER
 """
 
-FAST_DETECTION = {"health_check_initial_delay_ms": 1000, "health_check_period_ms": 500, "health_check_failure_threshold": 4}
+FAST_DETECTION = {
+    "health_check_initial_delay_ms": 1000,
+    "health_check_period_ms": 500,
+    "health_check_failure_threshold": 4,
+}
 
 
 @pytest.fixture(scope="package")
@@ -47,6 +58,8 @@ def environment(double_package):
         **os.environ,
         "PYTHONPATH": os.pathsep.join(dict.fromkeys(filter(None, paths))),
         "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_CLIENT_SERVER_CHECK_CHANNEL_TIMEOUT_S": "60",  # on a machine that is busy
+        "TIMEOUT_FOR_SPECIFIC_SERVER_S": "60",
         "NUMBA_NUM_THREADS": "1",
     }
 
@@ -89,9 +102,18 @@ class TwoNodes:
                     found.append(int(folder.name))
         return found
 
-    def kill_busy_raylet(self) -> None:
-        """Kill a node with a replica."""
-        self.kill_raylet(next(i for i in range(len(self.nodes)) if self.find_replicas(i)))
+    def drain_busy_node(self) -> None:
+        """Drain a node with a replica, as on a spot notice; another takes its place."""
+        from ray._raylet import GcsClient
+        from ray.core.generated import autoscaler_pb2
+
+        number = next(i for i in range(len(self.nodes)) if self.find_replicas(i))
+        deadline = int((time.time() + 60) * 1000)
+        is_accepted, reason = GcsClient(address=self.cluster.address).drain_node(
+            self.nodes[number].node_id, autoscaler_pb2.DRAIN_NODE_REASON_PREEMPTION, "spot notice", deadline
+        )
+        assert is_accepted, reason
+        self.nodes[number] = self.add_node()
 
     def close(self) -> None:
         self.cluster.shutdown()
@@ -115,3 +137,87 @@ def two_nodes(environment) -> Iterator[TwoNodes]:
     finally:
         os.environ.clear()
         os.environ.update(before)
+
+
+TABLES = (SOLUTIONS_TABLE, VERIFICATIONS_TABLE, SCORES_TABLE, NODES_TABLE, SEARCHES_TABLE)
+SWEEP = {  # solver and verifier share their replicas, as one model that does both
+    "task": {"name": "lab", "problems": 5},
+    "engine": "double",
+    "solver": {"model": "m", "prompt": "lab-solve", "options": {"seconds": 0.1}},
+    "verifier": {"model": "m", "prompt": "lab-verify", "options": {"seconds": 0.1}},
+    "solutions": 24,
+    "verified": 6,
+    "verifications": 3,
+    "scorer": {"kind": "double", "model": "p"},
+    "searches": [{"strategy": "beam", "n": [4], "width": 2, "rounds": 4}],
+    "checkpoint_seconds": 0.1,
+}
+
+
+class Sweeping:
+    """Starts sweeps as processes that know the test double, and reads what they wrote."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self.folder, self.environment = folder, environment
+
+    def start(self, name: str, *arguments: str, **changes: object) -> subprocess.Popen:
+        path = self.folder / f"{name}.yaml"
+        path.write_text(yaml.safe_dump({**SWEEP, "run": str(self.folder / name), **changes}))
+        command = [sys.executable, "-m", "isocompute.cli.main", "sweep", str(path), *arguments]
+        return subprocess.Popen(
+            command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    def finish(self, name: str, *arguments: str, **changes: object) -> str:
+        """Sweep to the end, and return what was printed."""
+        return self.end(self.start(name, *arguments, **changes))
+
+    @staticmethod
+    def end(process: subprocess.Popen, code: int = 0) -> str:
+        """Wait for the end of a sweep, and return what was printed, on one line."""
+        said, _ = process.communicate(timeout=600)
+        assert process.returncode == code, said
+        return " ".join(said.split())
+
+    def run(self, name: str) -> Run:
+        return Run(self.folder / name)
+
+    def count_parts(self, name: str) -> int:
+        run = self.run(name)
+        return sum(len(run.list_parts(table)) for table in TABLES) if Path(run.path).is_dir() else 0
+
+    def wait_for_parts(self, name: str, process: subprocess.Popen, count: int) -> bool:
+        """Wait until a sweep has written so many parts; whether it still runs."""
+        deadline = time.monotonic() + 300
+        while process.poll() is None and self.count_parts(name) < count:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        return process.poll() is None
+
+
+@pytest.fixture(scope="package")
+def sweeping(tmp_path_factory, environment):
+    return Sweeping(tmp_path_factory.mktemp("sweeps"), environment)
+
+
+@pytest.fixture(scope="package")
+def alone(sweeping):
+    """The run of one machine, without Ray."""
+    sweeping.finish("alone")
+    return sweeping.run("alone")
+
+
+@pytest.fixture
+def content(unclocked):
+    """Reads a run's rows in the order of their keys; no key may come twice, and nothing may have failed."""
+
+    def read(run: Run) -> dict[str, list[dict[str, object]]]:
+        rows = {table.name: unclocked(run, table) for table in TABLES}
+        for table in TABLES:
+            keys = [tuple(row[name] for name in table.key_names) for row in rows[table.name]]
+            assert len(keys) == len(set(keys))
+            assert {row["status"] for row in rows[table.name]} <= {"ok"}
+            rows[table.name] = [row for _, row in sorted(zip(keys, rows[table.name], strict=True))]
+        return rows
+
+    return read
