@@ -172,4 +172,3 @@ class PooledReplica(ReplicaLoad):
             if self.actor is not None:
                 ray.kill(self.actor)
             remove_placement_group(self.group)
-

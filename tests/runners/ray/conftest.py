@@ -93,7 +93,9 @@ class TwoNodes:
 
     def find_replicas(self, number: int | None = None) -> list[int]:
         """The processes of replicas, of one node if its number is given: they are children of the raylets."""
-        raylets = {node.all_processes["raylet"][0].process.pid for node in self.nodes[number:][: None if number is None else 1]}
+        raylets = {
+            node.all_processes["raylet"][0].process.pid for node in self.nodes[number:][: None if number is None else 1]
+        }
         found = []
         for folder in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):  # it has just ended

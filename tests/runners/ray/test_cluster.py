@@ -26,12 +26,25 @@ def test_a_run_goes_on_without_ray_and_with_it_again(sweeping, two_nodes, alone,
     assert content(sweeping.run("moved")) == content(alone)
 
 
-def test_a_request_that_kills_its_replica_becomes_a_failed_row(sweeping, two_nodes, tmp_path):
-    (tmp_path / str(derive_seed(0, "solutions", "lab-0", 3))).touch()
+@pytest.fixture
+def make_deadly(alone, tmp_path):
+    """Makes rows deadly to who is asked for them, by the places of their problems; returns their problems' ids."""
+
+    def make(*places: tuple[int, int]) -> list[str]:
+        problems = sorted(set(alone.read_frame(SOLUTIONS_TABLE, ["problem_id"])["problem_id"]))
+        for place, number in places:
+            (tmp_path / str(derive_seed(0, "solutions", problems[place], number))).touch()
+        return problems
+
+    return make
+
+
+def test_a_request_that_kills_its_replica_becomes_a_failed_row(sweeping, two_nodes, make_deadly, tmp_path):
+    problems = make_deadly((0, 3))
     said = sweeping.finish("deadly", "--on", two_nodes.url, **ONLY_SOLVED, solver=double(deadly=str(tmp_path)))
     frame = sweeping.run("deadly").read_frame(SOLUTIONS_TABLE, ["problem_id", "solution_id", "status"])
     failed = frame[frame["status"] != "ok"]
-    assert failed[["problem_id", "solution_id"]].values.tolist() == [["lab-0", 3]]
+    assert failed[["problem_id", "solution_id"]].values.tolist() == [[problems[0], 3]]
     assert failed["status"].item().startswith("3 replicas died while they worked on it")
     assert len(frame) == 40
     assert "3 died" in said
@@ -54,10 +67,8 @@ def test_a_cluster_without_room_says_what_is_missing(sweeping, two_nodes):
 
 
 @pytest.mark.soak
-def test_replicas_that_keep_dying_end_the_sweep(sweeping, two_nodes, tmp_path):
-    for problem in range(5):
-        for number in range(8):
-            (tmp_path / str(derive_seed(0, "solutions", f"lab-{problem}", number))).touch()
+def test_replicas_that_keep_dying_end_the_sweep(sweeping, two_nodes, make_deadly, tmp_path):
+    make_deadly(*((place, number) for place in range(5) for number in range(8)))
     changed = {**ONLY_SOLVED, "solver": double(deadly=str(tmp_path))}
     said = sweeping.end(sweeping.start("dying", "--on", two_nodes.url, **changed), 2)
     assert "error: The replicas of the solver keep dying" in said

@@ -23,9 +23,7 @@ from isocompute.runners.storage.manifest import redact_config
         ({"min": 3}, None, {}, 1, (3, 3)),
     ],
 )
-def test_counts_come_from_the_command_then_the_sweep_file_then_the_cluster(
-    counts, workers, options, fitting, expected
-):
+def test_counts_come_from_the_command_then_the_sweep_file_then_the_cluster(counts, workers, options, fitting, expected):
     assert choose_replica_counts(ReplicaCounts(**counts), workers, options, fitting) == expected
 
 
