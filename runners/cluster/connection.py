@@ -67,16 +67,19 @@ class Cluster:
 
     def list_nodes(self) -> dict[str, dict[str, float]]:
         """Return the resources of each living node, by its id."""
-        import ray
-
-        return {node["NodeID"]: node["Resources"] for node in ray.nodes() if node["Alive"]}
+        return {node["NodeID"]: node["Resources"] for node in read_node_table() if node["Alive"]}
 
     def name_node(self, node_id: str) -> str:
         """Return a node's address and the begin of its id, for messages; two nodes may share an address."""
-        import ray
-
-        addresses = {node["NodeID"]: node["NodeManagerAddress"] for node in ray.nodes()}
+        addresses = {node["NodeID"]: node["NodeManagerAddress"] for node in read_node_table()}
         return f"{addresses.get(node_id, 'a node')} ({node_id[:6]})"
+
+
+def read_node_table() -> list[dict[str, Any]]:
+    """Return what Ray says of each node, those that died included."""
+    import ray
+
+    return list(ray.nodes())  # type: ignore[no-untyped-call]
 
 
 @contextmanager

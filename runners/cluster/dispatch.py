@@ -35,7 +35,7 @@ class GivenRequest:
 
     def count_allowed(self, in_flight: int) -> int:
         """Return the most requests that a replica may hold with this one."""
-        return max(1, in_flight // SHRINK**self.deaths)
+        return max(1, in_flight // int(SHRINK**self.deaths))
 
 
 @dataclass(eq=False)
@@ -140,9 +140,10 @@ class Dispatcher(Generic[Load]):
     def _choose_replica(self, given: GivenRequest, free: Sequence[Load]) -> Load:
         least = min(free, key=get_load)
         is_search, part = find_shared_part(given.request)
-        home = self.homes.get(part)
+        home = self.homes.get(part, least)
         if home not in free:
-            home = self.homes[part] = least
+            home = least
+        self.homes[part] = home
         self.homes.move_to_end(part)
         if len(self.homes) > REMEMBERED_PARTS:
             self.homes.popitem(last=False)

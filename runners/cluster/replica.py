@@ -95,7 +95,8 @@ class Replica:
         """Return where the replica is and what it holds at once; it is called when the model is loaded, or is not."""
         import ray
 
-        node, address = ray.get_runtime_context().get_node_id(), ray.util.get_node_ip_address()
+        node = ray.get_runtime_context().get_node_id()
+        address = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
         in_flight = 0 if self.error is not None else self.in_flight
         return ReplicaFacts(node, address, isocompute.__version__, in_flight, self.error)
 

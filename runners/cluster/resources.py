@@ -63,9 +63,9 @@ class ReplicaShape:
         known = list(nodes)
         total = ReplicaShape(*(sum(node.get(name, 0) for node in known) for name in ("CPU", "GPU")))
         where = f"on {len(known)} node{'s' * (len(known) != 1)}"
-        if self.count_fitting(known):
-            return f"it needs {self.describe_need()}, which other work holds; the cluster has {where} {total.describe_need()}"
         has = total.describe_need() or "neither CPUs nor GPUs"
+        if self.count_fitting(known):
+            return f"it needs {self.describe_need()}, and other work holds the cluster's {has} {where}"
         return f"it needs {self.describe_need()}, but the cluster has {has} {where}"
 
 

@@ -27,8 +27,11 @@ def test_addresses_are_read():
     assert parse_cluster_address("ray://[::1]:10001").host == "[::1]"
 
 
-@pytest.mark.parametrize("text", ["", "local:0", "local:-1", "local:x", "here", "ray://", "ray://head", "ray://head:0",
-                                  "ray://head:99999", "http://head:10001", "ray://user@head:10001", "local:2 "])  # fmt: skip
+REFUSED = """local:0 local:-1 local:x here ray:// ray://head ray://head:0 ray://head:99999 http://head:10001
+ray://user@head:10001"""
+
+
+@pytest.mark.parametrize("text", ["", "local:2 ", *REFUSED.split()])
 def test_other_addresses_are_refused(text):
     with pytest.raises(ConfigError, match=r"^--on \(on=\) takes ray://HOST:PORT, local or local:N"):
         parse_cluster_address(text)
