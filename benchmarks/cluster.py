@@ -2,8 +2,8 @@
 
     python benchmarks/cluster.py [--engine sleeping|vllm] [--replicas 2] [--requests 2000] [--repeats 5]
 
-sleeping: a double that gives each of its requests a token every `STEP_SECONDS` and burns no CPU, so that what Ray and the
-    driver cost stands out.
+sleeping: a double that gives each of its requests a token every `STEP_SECONDS` and burns no CPU, so that what Ray and
+    the driver cost stands out.
 vllm: a model in vLLM. Without Ray, `Replicas` keeps the copies in this process; their engines have their own processes.
 
 The two sides of a pair run one after the other; the order alternates. Each pair gives a ratio; the median over pairs

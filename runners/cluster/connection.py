@@ -14,10 +14,10 @@ from typing import Any
 from isocompute.errors import ConfigError, EngineError
 from isocompute.runners.engines.registry import describe_missing_package
 
-CONNECT_SECONDS = 5.0
+CLUSTER_CONNECT_SECONDS = 5.0
 """Seconds in which the address of a cluster must answer."""
 
-CONNECT_TRIES = 4
+CLUSTER_CONNECT_TRIES = 4
 """Times that a connection is tried which the cluster accepts and then aborts."""
 
 LOCAL_ROLES = 2
@@ -26,7 +26,7 @@ LOCAL_ROLES = 2
 
 @dataclass(frozen=True)
 class ClusterAddress:
-    """Where replicas run: at a cluster's address, or on this machine.
+    """The value of ``--on``: a cluster's address, or this machine.
 
     Args:
         host: the cluster's host; None for this machine.
@@ -107,9 +107,9 @@ def open_cluster(text: str) -> Iterator[Cluster]:
             ray.init("local", num_cpus=cores, include_dashboard=False, **quiet)
         else:
             check_port_open(address)
-            connect_client(text, quiet)
+            open_client_connection(text, quiet)
     except (ConnectionError, RuntimeError, OSError, TimeoutError, ValueError) as error:
-        raise EngineError(f"No Ray cluster could be used at '{text}': {shorten_error(error)}") from error
+        raise EngineError(f"No Ray cluster could be used at '{text}': {describe_ray_error(error)}") from error
     try:
         yield Cluster(address.workers)
     finally:
@@ -131,19 +131,19 @@ def report_lost_connection() -> Iterator[None]:
         ) from error
 
 
-def connect_client(url: str, options: dict[str, Any]) -> None:
+def open_client_connection(url: str, options: dict[str, Any]) -> None:
     """Connect to a Ray Client server, which now and then kills the process that it starts for us (ray #63202).
 
     Raises:
-        ConnectionError: it did so `CONNECT_TRIES` times, or refuses this version of Ray or Python.
+        ConnectionError: it did so `CLUSTER_CONNECT_TRIES` times, or refuses this version of Ray or Python.
     """
     import ray
 
-    for attempt in range(CONNECT_TRIES):
+    for attempt in range(CLUSTER_CONNECT_TRIES):
         try:
             ray.init(url, **options)
         except ConnectionAbortedError:
-            if attempt + 1 == CONNECT_TRIES:
+            if attempt + 1 == CLUSTER_CONNECT_TRIES:
                 raise
         else:
             return
@@ -156,14 +156,14 @@ def check_port_open(address: ClusterAddress) -> None:
         OSError: nothing does.
     """
     assert address.host is not None, "this machine has no address"
-    with socket.create_connection((address.host.strip("[]"), address.port), timeout=CONNECT_SECONDS):
+    with socket.create_connection((address.host.strip("[]"), address.port), timeout=CLUSTER_CONNECT_SECONDS):
         pass
 
 
-def shorten_error(error: BaseException) -> str:
+def describe_ray_error(error: BaseException) -> str:
     r"""Return an error of Ray in one line, because its messages are long and hold tracebacks.
 
-    >>> shorten_error(ValueError("The actor died:\nTraceback …\n  File …\nKeyError: 3"))
+    >>> describe_ray_error(ValueError("The actor died:\nTraceback …\n  File …\nKeyError: 3"))
     'The actor died: KeyError: 3.'
     """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]

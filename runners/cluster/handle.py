@@ -24,7 +24,7 @@ ACTOR_THREADS = 4
 
 @dataclass(frozen=True)
 class ReplicaPlan:
-    """What every replica of a role loads, and what it needs.
+    """The model that every replica of a role loads, and the resources that it needs.
 
     Args:
         role: the role's name, for messages.
@@ -84,7 +84,7 @@ class PooledReplica(ReplicaLoad):
         done = self.tokens if self.plan.unit == "tok/s" else self.rows
         return done / max(self.answered_at - (self.began_at or self.created_at), 1e-9)
 
-    def try_begin(self) -> None:
+    def try_start(self) -> None:
         """Create the actor, once its resources are there."""
         if self.actor is not None or time.monotonic() - self.looked_at < PLACE_SECONDS:
             return
@@ -154,7 +154,7 @@ class PooledReplica(ReplicaLoad):
         """Return whether its node has died."""
         return self.node_id != "" and self.node_id not in self.cluster.list_nodes()
 
-    def begin_close(self) -> Any:
+    def start_close(self) -> Any:
         """Ask the model to close; return the reference to wait for, or None if it never loaded."""
         self.is_open = False
         if self.facts is None:

@@ -30,7 +30,7 @@ ROLES_AT_ONCE = 2
 
 @dataclass(frozen=True)
 class ModelLoading:
-    """Where the models of a sweep are loaded, and where its progress is shown.
+    """The loading functions of a sweep, in this process or on a cluster, and its display.
 
     Args:
         display: where progress is shown.

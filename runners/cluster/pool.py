@@ -16,27 +16,27 @@ from dataclasses import replace
 from typing import Any
 
 from isocompute.errors import EngineError
-from isocompute.runners.cluster.connection import Cluster, report_lost_connection, shorten_error
+from isocompute.runners.cluster.connection import Cluster, report_lost_connection, describe_ray_error
 from isocompute.runners.cluster.dispatch import Dispatcher, GivenRequest
 from isocompute.runners.cluster.handle import PooledReplica, ReplicaPlan
 from isocompute.runners.cluster.replica import FinishedAnswers, ReplicaFacts
 
-POLL_SECONDS = 0.01
+POOL_POLL_SECONDS = 0.01
 """Seconds of waiting for an answer, after which the queue is checked for new requests."""
 
 SCALE_SECONDS = 0.5
 """Seconds between two looks at how many replicas are wanted."""
 
-IDLE_SECONDS = 60.0
+REPLICA_IDLE_SECONDS = 60.0
 """Seconds without a request after which a replica above the fewest is let go."""
 
-CLOSE_SECONDS = 10.0
+POOL_CLOSE_SECONDS = 10.0
 """Seconds that the models have to close."""
 
-MOST_DEATHS = 8
+MOST_UNANSWERED_DEATHS = 8
 """Deaths without an answer in between, besides two for each replica, after which the pool gives up."""
 
-LONGEST_PAUSE_SECONDS = 30.0
+LONGEST_DEATH_PAUSE_SECONDS = 30.0
 """The longest pause before a replica is replaced; it doubles with each death since the last answer."""
 
 
@@ -74,7 +74,7 @@ class ReplicaPool:
         try:
             self._start_replicas(fewest)
             while not self.is_loaded:  # so that a model that cannot be loaded is reported where it is loaded
-                self._advance_replicas(POLL_SECONDS * 10)
+                self._wait_for_answers(POOL_POLL_SECONDS * 10)
                 self._replace_dead(fewest)
         except BaseException:
             self.close()
@@ -92,7 +92,7 @@ class ReplicaPool:
                     self._scale_replicas(len(pending))
                     for replica, given in self.dispatcher.assign_requests(pending, self.replicas).items():
                         replica.submit_requests([replace(each.request, key=(n,)) for n, each in given.items()])
-                    answered = self._advance_replicas(POLL_SECONDS)
+                    answered = self._wait_for_answers(POOL_POLL_SECONDS)
                 yield from answered
         finally:
             self.dispatcher.drop_requests()
@@ -103,9 +103,9 @@ class ReplicaPool:
         """End all replicas, and say what each node did."""
         import ray
 
-        closing = [reference for replica in self.replicas if (reference := replica.begin_close()) is not None]
+        closing = [reference for replica in self.replicas if (reference := replica.start_close()) is not None]
         with suppress(Exception):  # the cluster may be gone
-            ray.wait(closing, num_returns=len(closing), timeout=CLOSE_SECONDS)
+            ray.wait(closing, num_returns=len(closing), timeout=POOL_CLOSE_SECONDS)
         for replica in self.replicas:
             replica.kill()
         for line in self.describe_nodes():
@@ -151,7 +151,7 @@ class ReplicaPool:
         for replica in list(self.replicas):
             if replica.inside:
                 continue
-            is_idle = len(staying) > wanted and replica.is_open and now - replica.busy_at > IDLE_SECONDS
+            is_idle = len(staying) > wanted and replica.is_open and now - replica.busy_at > REPLICA_IDLE_SECONDS
             if replica.is_leaving or is_idle:
                 self._remove_replica(replica)
                 staying = [each for each in staying if each is not replica]
@@ -174,13 +174,13 @@ class ReplicaPool:
         for _ in range(count):
             self.replicas.append(PooledReplica(self.plan, self.cluster))
 
-    def _advance_replicas(self, patience: float) -> list[tuple[Any, Any]]:
+    def _wait_for_answers(self, patience: float) -> list[tuple[Any, Any]]:
         """Wait for something to happen, at most so many seconds; return the requests that were answered."""
         import ray
 
         answered: list[tuple[Any, Any]] = []
         for replica in self.replicas:
-            replica.try_begin()
+            replica.try_start()
         awaited = {replica.awaited: replica for replica in self.replicas if replica.awaited is not None}
         if not awaited:
             time.sleep(patience)
@@ -193,7 +193,7 @@ class ReplicaPool:
             try:
                 news = ray.get(reference)
             except ray.exceptions.RayError as error:
-                answered += self._bury_replica(replica, shorten_error(error))
+                answered += self._handle_death(replica, describe_ray_error(error))
             else:
                 answered += self._read_news(replica, news)
         return answered
@@ -209,7 +209,7 @@ class ReplicaPool:
                 raise news.error
             if news.error is not None:
                 replica.node = replica.node or news.address
-                return self._bury_replica(replica, str(news.error))
+                return self._handle_death(replica, str(news.error))
             replica.open_loaded(news)
             self.is_loaded = True
             return []
@@ -219,13 +219,13 @@ class ReplicaPool:
         if news.error is not None:
             if not any(each.rows for each in (*self.gone, *self.replicas)):
                 raise EngineError(news.error)
-            return answered + self._bury_replica(replica, news.error)
+            return answered + self._handle_death(replica, news.error)
         if news.is_leaving and not replica.is_leaving:
             replica.is_leaving, replica.is_open = True, False
             self.note(f"The node {replica.node} is being drained; the {self.plan.role}'s replica there ends its work.")
         return answered
 
-    def _bury_replica(self, replica: PooledReplica, reason: str) -> list[tuple[Any, Any]]:
+    def _handle_death(self, replica: PooledReplica, reason: str) -> list[tuple[Any, Any]]:
         """Return a dead replica's requests to the queue; return those that fail, with their answers.
 
         Raises:
@@ -243,16 +243,16 @@ class ReplicaPool:
             + (f" Its {held:,} unfinished requests go to others." if held else "")
         )
         self.deaths_since_answer += 1
-        if self.deaths_since_answer > MOST_DEATHS + 2 * (len(self.replicas) + 1):
+        if self.deaths_since_answer > MOST_UNANSWERED_DEATHS + 2 * (len(self.replicas) + 1):
             raise EngineError(
                 f"The replicas of the {self.plan.role} keep dying: {self.deaths_since_answer} since the last answer, "
                 f"the last because: {reason}"
             )
-        pause = min(LONGEST_PAUSE_SECONDS, 2.0 ** (self.deaths_since_answer - 5))
+        pause = min(LONGEST_DEATH_PAUSE_SECONDS, 2.0 ** (self.deaths_since_answer - 5))
         self.resume_at, self.scaled_at = time.monotonic() + pause, 0.0
-        return [(given.request, self._answer_culprit(given, reason)) for given in culprits]
+        return [(given.request, self._build_culprit_answer(given, reason)) for given in culprits]
 
-    def _answer_culprit(self, given: GivenRequest, reason: str) -> Any:
+    def _build_culprit_answer(self, given: GivenRequest, reason: str) -> Any:
         return self.fail(f"{given.deaths} replicas died while they worked on it, the last because: {reason}")
 
     def _remove_replica(self, replica: PooledReplica) -> None:

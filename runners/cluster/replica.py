@@ -30,7 +30,7 @@ DRAIN_CHECK_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class ReplicaFacts:
-    """What a replica says of itself once its model is loaded.
+    """The description of a replica whose model is loaded, or could not be.
 
     Args:
         node: the id of its node.
@@ -49,7 +49,7 @@ class ReplicaFacts:
 
 @dataclass(frozen=True)
 class FinishedAnswers:
-    """What a replica gives back.
+    """The news of a replica: its finished answers, and whether it goes on.
 
     Args:
         answers: numbers of requests with their answers.
