@@ -95,7 +95,6 @@ def open_cluster(text: str) -> Iterator[Cluster]:
     """
     address = parse_cluster_address(text)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     try:
         import ray
     except ImportError as error:
@@ -167,5 +166,9 @@ def describe_ray_error(error: BaseException) -> str:
     'The actor died: KeyError: 3.'
     """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-    text = f"{lines[0]} {lines[-1]}" if lines[0].endswith(":") and len(lines) > 1 else lines[0]
+    text = lines[0]
+    if text.startswith("ray::"):  # an error in a replica's own code: its traceback, then the error
+        text = lines[-1]
+    elif text.endswith(":") and len(lines) > 1:
+        text = f"{text} {lines[-1]}"
     return f"{text.rstrip('.')}."

@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Any
 
 from isocompute.errors import EngineError
-from isocompute.runners.cluster.connection import Cluster, report_lost_connection, describe_ray_error
+from isocompute.runners.cluster.connection import Cluster, describe_ray_error, report_lost_connection
 from isocompute.runners.cluster.dispatch import Dispatcher, GivenRequest
 from isocompute.runners.cluster.handle import PooledReplica, ReplicaPlan
 from isocompute.runners.cluster.replica import FinishedAnswers, ReplicaFacts
@@ -48,7 +48,7 @@ class ReplicaPool:
         cluster: where they run.
         fewest: the number of replicas while there is work.
         most: the most replicas.
-        wait: seconds that a first replica may wait for its resources.
+        wait: seconds that replicas may wait for resources while none has them.
         fail: returns the answer to a request that fails, from the reason.
         note: prints a line.
     """
@@ -71,19 +71,14 @@ class ReplicaPool:
         self.deaths_by_node: Counter[str] = Counter()
         self.deaths_since_answer, self.resume_at, self.scaled_at = 0, 0.0, 0.0
         self.is_loaded = False
-        try:
-            self._start_replicas(fewest)
-            while not self.is_loaded:  # so that a model that cannot be loaded is reported where it is loaded
-                self._wait_for_answers(POOL_POLL_SECONDS * 10)
-                self._replace_dead(fewest)
-        except BaseException:
-            self.close()
-            raise
 
     def run(self, pending: deque[Any]) -> Iterator[tuple[Any, Any]]:
         """Keep every replica full until the queue is empty and all requests have finished.
 
+        The first replicas are started here, as many as the queue asks for.
+
         Raises:
+            IsocomputeError: the model cannot be loaded.
             EngineError: replicas keep dying, or there are no resources for one.
         """
         try:

@@ -40,4 +40,4 @@ class ClusterConfig(ConfigBlock):
     scorer: ReplicaCounts = ReplicaCounts()
     """The scorer's replicas."""
     wait: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 60.0
-    """The seconds that a sweep waits for a first replica's resources; more for a cluster that grows on demand."""
+    """The seconds to wait for room while no replica has any; more for a cluster that grows on demand."""

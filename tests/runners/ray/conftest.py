@@ -65,7 +65,7 @@ def environment(double_package):
 
 
 class TwoNodes:
-    """A head without resources for replicas, and two nodes with two cores each; a node that is killed can come back."""
+    """A head without resources for replicas, and two nodes with two cores and two imagined GPUs each; a node that is killed can come back."""
 
     def __init__(self) -> None:
         from ray.cluster_utils import Cluster
@@ -84,7 +84,7 @@ class TwoNodes:
         self.url = f"ray://127.0.0.1:{self.port}"
 
     def add_node(self, **resources: object) -> object:
-        return self.cluster.add_node(**{"num_cpus": 2, **resources})
+        return self.cluster.add_node(**{"num_cpus": 2, "num_gpus": 2, **resources})
 
     def kill_raylet(self, number: int) -> None:
         """Kill a node as a machine that goes: with all that runs on it, without notice; another takes its place."""

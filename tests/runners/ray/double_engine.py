@@ -21,13 +21,25 @@ from isocompute.runners.scorers.registry import ScorerEntry
 
 
 class DoubleEngine:
-    """A test double that answers ``in_flight`` requests at a time, after ``seconds``."""
+    """A test double that answers ``in_flight`` requests at a time, after ``seconds``.
+
+    With ``gpus`` it refuses to be loaded unless it was given so many, on this node or as workers of Ray.
+    """
 
     def __init__(
-        self, model: str, seconds: float = 0.005, in_flight: int = 4, deadly: str = "", broken: bool = False
+        self,
+        model: str,
+        seconds: float = 0.005,
+        in_flight: int = 4,
+        deadly: str = "",
+        broken: bool = False,
+        gpus: int = 0,
+        distributed_executor_backend: str = "",
     ) -> None:
         if broken:
             raise EngineError(f"The model '{model}' is broken.")
+        if gpus and count_given_gpus(distributed_executor_backend) != gpus:
+            raise EngineError(f"The model needs {gpus} GPUs and got {count_given_gpus(distributed_executor_backend)}.")
         self.seconds, self.in_flight, self.deadly = seconds, in_flight, deadly
 
     def run(self, pending: deque[Request]) -> Iterator[tuple[Request, Completion]]:
@@ -54,6 +66,15 @@ class DoubleScorer(DoubleEngine):
             yield request, ScoreResult(scores, len("".join(request.steps)), 0, 1)
 
 
+def count_given_gpus(backend: str) -> int:
+    """Count the GPUs that Ray gave: those that this process sees, or those of a placement group over nodes."""
+    if backend == "ray":
+        from ray.util import get_current_placement_group
+
+        return int(sum(bundle["GPU"] for bundle in get_current_placement_group().bundle_specs))
+    return len(list(filter(None, os.environ.get("CUDA_VISIBLE_DEVICES", "").split(","))))
+
+
 def answer_request(request: Request) -> Completion:
     """Answer a problem of the lab, a step of it, or a question for a verdict, by chance."""
     rng = random.Random(request.seed)
@@ -75,6 +96,6 @@ ENGINE = EngineEntry(
     "double_engine:DoubleEngine",
     "a test double",
     is_local=False,
-    free_options=frozenset({"seconds", "in_flight", "deadly", "broken"}),
+    free_options=frozenset({"seconds", "in_flight", "deadly", "broken", "gpus"}),
 )
 SCORER = ScorerEntry("a test double", loader="double_engine:DoubleScorer", engines=())

@@ -58,12 +58,19 @@ def test_a_model_that_cannot_be_loaded_is_reported_as_on_one_machine(sweeping, t
 
 
 def test_a_cluster_without_room_says_what_is_missing(sweeping, two_nodes):
-    needs = {"solver": {"gpus": 4, "cpus": 1}, "wait": 0}
+    needs = {"solver": {"gpus": 8}, "wait": 0}
     said = sweeping.end(sweeping.start("large", "--on", two_nodes.url, **ONLY_SOLVED, cluster=needs), 2)
     assert said == (
-        "error: There is no room for a replica of the solver: it needs 4 GPUs and 1 CPU, but the cluster has 4 CPUs on "
-        "3 nodes."
+        "error: There is no room for a replica of the solver: it needs 8 GPUs and 1 CPU, but the cluster has 4 GPUs "
+        "and 4 CPUs on 3 nodes."
     )
+
+
+@pytest.mark.parametrize("gpus", [2, 4])
+def test_the_gpus_of_a_replica_are_reserved_together_on_one_node_or_over_several(gpus, sweeping, two_nodes):
+    changed = {**ONLY_SOLVED, "solver": double(gpus=gpus), "cluster": {"solver": {"gpus": gpus}}}
+    sweeping.finish(f"gpus-{gpus}", "--on", two_nodes.url, **changed)
+    assert len(sweeping.run(f"gpus-{gpus}").read_keys(SOLUTIONS_TABLE)) == 40
 
 
 @pytest.mark.soak
