@@ -27,6 +27,9 @@ POOL_POLL_SECONDS = 0.01
 SCALE_SECONDS = 0.5
 """Seconds between two looks at how many replicas are wanted."""
 
+SHORTEST_WAIT_SECONDS = 2.0
+"""Seconds that Ray is given to find room that is there."""
+
 REPLICA_IDLE_SECONDS = 60.0
 """Seconds without a request after which a replica above the fewest is let go."""
 
@@ -161,7 +164,8 @@ class ReplicaPool:
             return
         self._start_replicas(wanted - sum(not replica.is_leaving for replica in self.replicas))
         waiting = [replica for replica in self.replicas if replica.is_waiting]
-        if len(waiting) == len(self.replicas) and all(replica.age > self.wait for replica in waiting):
+        patience = max(self.wait, SHORTEST_WAIT_SECONDS)
+        if len(waiting) == len(self.replicas) and all(replica.age > patience for replica in waiting):
             missing = self.plan.shape.describe_missing(self.cluster.list_nodes().values())
             raise EngineError(f"There is no room for a replica of the {self.plan.role}: {missing}.")
 
