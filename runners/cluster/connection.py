@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import re
+import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import current_thread, main_thread
 from typing import Any
 
 from isocompute.errors import ConfigError, EngineError
@@ -99,14 +101,9 @@ def open_cluster(text: str) -> Iterator[Cluster]:
         import ray
     except ImportError as error:
         raise EngineError(describe_missing_package("The option --on", error, "ray")) from error
-    quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
     try:
-        if address.host is None:
-            cores = max(os.cpu_count() or 1, LOCAL_ROLES * (address.workers or 1))
-            ray.init("local", num_cpus=cores, include_dashboard=False, **quiet)
-        else:
-            check_port_open(address)
-            open_client_connection(text, quiet)
+        with keep_signal_handlers():
+            open_ray_connection(address, text)
     except (ConnectionError, RuntimeError, OSError, TimeoutError, ValueError) as error:
         raise EngineError(f"No Ray cluster could be used at '{text}': {describe_ray_error(error)}") from error
     try:
@@ -115,15 +112,45 @@ def open_cluster(text: str) -> Iterator[Cluster]:
         ray.shutdown()
 
 
+def open_ray_connection(address: ClusterAddress, text: str) -> None:
+    """Start Ray on this machine, or connect to a cluster.
+
+    Raises:
+        ConnectionError, RuntimeError, OSError, TimeoutError, ValueError: it cannot be done.
+    """
+    import ray
+
+    quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+    if address.host is None:
+        cores = max(os.cpu_count() or 1, LOCAL_ROLES * (address.workers or 1))
+        ray.init("local", num_cpus=cores, include_dashboard=False, **quiet)
+    else:
+        check_port_open(address)
+        open_client_connection(text, quiet)
+
+
+@contextmanager
+def keep_signal_handlers() -> Iterator[None]:
+    """Keep this process's own handlers of signals, which Ray replaces: its own abort the process."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    if current_thread() is main_thread():
+        for number, handler in before.items():
+            if callable(handler):
+                signal.signal(number, handler)
+
+
 @contextmanager
 def report_lost_connection() -> Iterator[None]:
-    """Turn the loss of the connection to a cluster into an error.
+    """Turn the loss of the connection to a cluster into an error, and pass on what a signal raised.
 
     Raises:
         EngineError: the connection was lost.
     """
     try:
         yield
+    except SystemError as error:  # an exception that a signal's handler raised within Ray's compiled code
+        raise error.__cause__ or error.__context__ or error from None
     except ConnectionError as error:
         raise EngineError(
             "The connection to the Ray cluster was lost; run the same command again to continue."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -90,8 +91,12 @@ def test_a_drained_node_gets_no_more_and_loses_nothing(sweeping, two_nodes, alon
     assert content(sweeping.run("drained")) == content(alone)
 
 
-def test_ray_on_this_machine_equals_one_process(sweeping, alone, content):
+def test_ray_on_this_machine_stops_on_a_signal_and_equals_one_process(sweeping, alone, content):
     pytest.importorskip("ray", reason="ray is not installed")
+    process = sweeping.start("local", "--on", "local:2")
+    assert sweeping.wait_for_parts("local", process, 2)
+    process.send_signal(signal.SIGTERM)
+    assert "the same command continues from there" in sweeping.end(process, 128 + signal.SIGTERM)
     sweeping.finish("local", "--on", "local:2")
     assert content(sweeping.run("local")) == content(alone)
 
