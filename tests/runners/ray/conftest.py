@@ -65,7 +65,7 @@ def environment(double_package):
 
 
 class TwoNodes:
-    """A head without room for replicas, and two nodes with two cores and two imagined GPUs each, which may go and come."""
+    """A head without room for replicas, and two nodes of two cores and two imagined GPUs, which may go and come."""
 
     def __init__(self) -> None:
         from ray.cluster_utils import Cluster
