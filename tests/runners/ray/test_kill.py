@@ -34,7 +34,10 @@ class Killing:
             self.process = self.start()
         elif kind == "raylet":
             self.nodes.kill_raylet(self.moments.randrange(2))
-        elif found := self.nodes.find_replicas():
+        else:
+            while not (found := self.nodes.find_replicas()):
+                assert self.process.poll() is None
+                time.sleep(0.05)
             os.kill(self.moments.choice(found), signal.SIGKILL)
 
 
