@@ -94,8 +94,8 @@ profiles: $(VENV)/full ## fit the bundled profiles, and renew the figures and th
 	$(BIN)/python -m experiments.shown_outputs
 	$(BIN)/isocompute figures data/runs/lab -o docs
 
-bench: $(VENV)/full ## time estimators, engines, logs and searches against a peer or a bound, and `seconds` against batches
-	for b in estimators engines log search seconds; do $(BIN)/python benchmarks/$$b.py || exit 1; done
+bench: $(VENV)/full ## time estimators, engines, Ray, logs and searches against a peer or a bound, and `seconds` against batches
+	for b in estimators engines cluster log search seconds; do $(BIN)/python benchmarks/$$b.py || exit 1; done
 
 docs: $(VENV)/full ## the tables in docs/ anew: intervals in simulated worlds, published laws, strategies, searches and pilots, JSON Schemas
 	for b in interval_coverage published_laws strategies searches advice.pilots json_schemas; do $(BIN)/python -m experiments.$$b || exit 1; done

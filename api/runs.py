@@ -212,7 +212,11 @@ def import_run(
 
 
 def sweep(
-    config: str | os.PathLike[str] | Mapping[str, Any], keep_going: bool = False, *, until: str | None = None
+    config: str | os.PathLike[str] | Mapping[str, Any],
+    keep_going: bool = False,
+    *,
+    until: str | None = None,
+    on: str | None = None,
 ) -> OpenedRun:
     """Sample whatever a sweep's run lacks, as ``isocompute sweep`` does.
 
@@ -220,12 +224,15 @@ def sweep(
         config: the sweep's YAML file, or its content as a mapping.
         keep_going: whether to go on even if none of the first 40 answers can be read.
         until: a rule to stop, such as ``"regret < 1"`` or ``"regret < 1 at 64x"`` (points); all is sampled without one.
+        on: where the models run, ``ray://HOST:PORT``, ``local`` or ``local:N`` with Ray; in this process if not given.
 
     Raises:
         ConfigError, DataError, EngineError, RunError: as `isocompute.runners.sampling.sweep.run_sweep`.
     """
     from isocompute.planner.pilot.stopping import parse_stopping_rule
+    from isocompute.runners.cluster import open_model_loading
     from isocompute.runners.config.sweep import build_sweep, read_sweep
+    from isocompute.runners.display import SilentDisplay
     from isocompute.runners.sampling.sweep import run_sweep
 
     rule = None if until is None else parse_stopping_rule(until)
@@ -233,7 +240,16 @@ def sweep(
     if rule is not None:
         rule.check_sweep(sweep_config)
     should_stop = None if rule is None else rule.find_reason
-    return open_run(run_sweep(sweep_config, keep_going=keep_going, should_stop=should_stop).run)
+    with open_model_loading(on, SilentDisplay(), sweep_config) as models:
+        summary = run_sweep(
+            sweep_config,
+            models.display,
+            models.load_engine,
+            models.load_scorer,
+            keep_going=keep_going,
+            should_stop=should_stop,
+        )
+    return open_run(summary.run)
 
 
 RUN_KINDS = "a run, or the path or URL of one"

@@ -12,6 +12,8 @@ from isocompute.api.results import Result
 from isocompute.api.runs import require_path
 from isocompute.errors import ConfigError
 from isocompute.planner.budget import Budget, format_compute
+from isocompute.runners.cluster import open_model_loading
+from isocompute.runners.display import SilentDisplay
 from isocompute.runners.parsing.printable import format_count, format_error_value
 from isocompute.serving.answers import build_answers_frame
 from isocompute.serving.approach import SolveRequest
@@ -98,6 +100,7 @@ def solve(
     width: int = 1,
     seed: int = 0,
     keep_going: bool = False,
+    on: str | None = None,
 ) -> SolveResult:
     """Answer questions within a budget, as ``isocompute solve`` does.
 
@@ -124,6 +127,7 @@ def solve(
         width: solutions of a question that a policy samples side by side.
         seed: of all draws.
         keep_going: whether to go on even if none of the first 40 answers can be read.
+        on: where the models run, ``ray://HOST:PORT``, ``local`` or ``local:N`` with Ray; in this process if not given.
 
     Raises:
         BudgetError: the budget cannot be read, or does not pay for one solution.
@@ -150,4 +154,5 @@ def solve(
         seed=seed,
         keep_going=keep_going,
     )
-    return SolveResult(solve_questions(request))
+    with open_model_loading(on, SilentDisplay()) as models:
+        return SolveResult(solve_questions(request, models.display, models.load_engine, models.load_scorer))

@@ -27,6 +27,15 @@ BatchOption = Annotated[
     int | None,
     typer.Option("--batch", min=1, help="Requests decoded together, for kv and seconds.", show_default=False),
 ]
+OnOption = Annotated[
+    str | None,
+    typer.Option(
+        "--on",
+        metavar="ray://HOST:PORT|local[:N]",
+        help="Run the models as replicas on a Ray cluster, or N of each role on this machine.",
+        show_default=False,
+    ),
+]
 
 
 def print_version(requested: bool) -> None:

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from isocompute.cli.help import HelpCommand
-from isocompute.cli.options import JsonOption, print_json
+from isocompute.cli.options import JsonOption, OnOption, print_json
 
 commands = typer.Typer()
 
@@ -94,6 +94,7 @@ def solve(
     keep_going: Annotated[
         bool, typer.Option("--keep-going", help="Go on even if none of the first 40 answers can be read.")
     ] = False,
+    on: OnOption = None,
     json_: JsonOption = False,
 ) -> None:
     """Answer questions within a budget: by the plan's allocation, or by a policy that decides while it samples.
@@ -115,6 +116,7 @@ def solve(
     from isocompute.cli.signals import stop_on_signals
     from isocompute.planner.budget import Budget
     from isocompute.planner.profile import read_profile
+    from isocompute.runners.cluster import open_model_loading
     from isocompute.runners.display import LiveDisplay
     from isocompute.runners.storage.files import refuse_memory_path
     from isocompute.serving.approach import SolveRequest
@@ -140,8 +142,12 @@ def solve(
     )
     stop_note = "stopped; the written rows are intact, and the same command continues from there"
     progress = Console(stderr=True)
-    with stop_on_signals(stop_note), LiveDisplay(progress) as display:
-        solved = solve_questions(request, display)
+    with (
+        stop_on_signals(stop_note),
+        LiveDisplay(progress) as display,
+        open_model_loading(on, display) as models,
+    ):
+        solved = solve_questions(request, models.display, models.load_engine, models.load_scorer)
     if json_:
         from isocompute.api.json_schema.solves import build_solve_json
 

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from isocompute.cli.help import HelpCommand
-from isocompute.cli.options import print_json
+from isocompute.cli.options import OnOption, print_json
 
 commands = typer.Typer()
 
@@ -50,6 +50,7 @@ def sweep(
             show_default=False,
         ),
     ] = None,
+    on: OnOption = None,
     json_: Annotated[bool, make_dry_run_option("Print the cost as JSON, for programs.", "--json")] = False,
 ) -> None:
     """Sample solutions and verifications into a run, score them, and search. Run it again to continue a stopped run.
@@ -61,17 +62,20 @@ def sweep(
 
       isocompute sweep mine.yaml
       isocompute sweep mine.yaml --until "regret < 1 at 64x"
+      isocompute sweep mine.yaml --on ray://head:10001
       isocompute sweep mine.yaml --dry-run --tokens-per-second 9000
       isocompute sweep mine.yaml --dry-run --sample 5
     """
     from isocompute.cli.screens.runs import print_sweep_summary
     from isocompute.cli.signals import stop_on_signals
+    from isocompute.runners.cluster import open_model_loading
     from isocompute.runners.config.sweep import read_sweep
     from isocompute.runners.display import LiveDisplay
     from isocompute.runners.sampling.sweep import run_sweep
 
-    if until is not None and dry_run:
-        raise typer.BadParameter("--until does not go with --dry-run.")
+    for option, value in (("--until", until), ("--on", on)):
+        if value is not None and dry_run:
+            raise typer.BadParameter(f"{option} does not go with --dry-run.")
     if dry_run:
         prices = (price_in, price_out, price_hour)
         with stop_on_signals("stopped; nothing was written"):
@@ -89,8 +93,19 @@ def sweep(
         should_stop = rule.find_reason
     console = Console()
     stop_note = "stopped; the written rows are intact, and the same command continues from there"
-    with stop_on_signals(stop_note), LiveDisplay(console) as display:
-        summary = run_sweep(sweep_config, display, keep_going=keep_going, should_stop=should_stop)
+    with (
+        stop_on_signals(stop_note),
+        LiveDisplay(console) as display,
+        open_model_loading(on, display, sweep_config) as models,
+    ):
+        summary = run_sweep(
+            sweep_config,
+            models.display,
+            models.load_engine,
+            models.load_scorer,
+            keep_going=keep_going,
+            should_stop=should_stop,
+        )
     print_sweep_summary(console, summary)
     if summary.empty_tables:
         raise typer.Exit(1)

@@ -11,6 +11,7 @@ from typing import Any
 from experiments.site.json_pages import describe_type
 from experiments.site.markdown import write_code, write_prose, write_table
 from isocompute.runners.config.base import ConfigBlock
+from isocompute.runners.config.cluster import ClusterConfig, ReplicaCounts
 from isocompute.runners.config.search import ScorerRole, SearchConfig
 from isocompute.runners.config.sweep import ModelRole, Sweep
 from isocompute.runners.config.tasks import TASKS, FileTask
@@ -27,6 +28,8 @@ BLOCKS: tuple[tuple[str, type[ConfigBlock]], ...] = (
     ("`scorer`", ScorerRole),
     ("`searches`, each entry", SearchConfig),
     ("`task`, of your own file", FileTask),
+    ("`cluster`", ClusterConfig),
+    ("`cluster`, each role", ReplicaCounts),
 )
 
 BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
@@ -72,7 +75,7 @@ def describe_value(schema: dict[str, Any]) -> str:
     if "anyOf" in schema:
         values = (describe_value(option) for option in schema["anyOf"] if option.get("type") != "null")
         return " or ".join(dict.fromkeys(values))
-    names = {"TaskBlock": "block", "FileTask": "block", "object": "keys"}
+    names = dict.fromkeys(("TaskBlock", "FileTask", "ClusterConfig", "ReplicaCounts"), "block") | {"object": "keys"}
     kind = describe_type(schema)
     kind = names.get(kind, "block" if kind.endswith("Role") else kind.replace("SearchConfig", "blocks"))
     return " ".join([kind, *(f"{sign} {schema[bound]:g}" for bound, sign in BOUNDS.items() if bound in schema)])
@@ -86,6 +89,8 @@ def format_default(value: object) -> str:
     """
     if value is None:
         return "none"
+    if isinstance(value, ConfigBlock):
+        return "{}"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, PrivateAttr, ValidationError, model_
 from isocompute.errors import ConfigError, DataError
 from isocompute.registry import Registry
 from isocompute.runners.config.base import ConfigBlock, Count, ParameterCount
+from isocompute.runners.config.cluster import ClusterConfig, ReplicaCounts
 from isocompute.runners.config.search import ScorerRole, SearchConfig, SearchShape
 from isocompute.runners.config.taken import SourceRun
 from isocompute.runners.config.tasks import TASKS, FileTask, TaskConfig, find_task_block
@@ -112,6 +113,8 @@ class Sweep(ConfigBlock):
     """The number that the seeds of all rows are derived from, with their keys."""
     checkpoint_seconds: Annotated[float, Field(gt=0)] = 5.0
     """The seconds between two parts that are written; a sweep that is killed loses at most these."""
+    cluster: ClusterConfig | None = None
+    """The replicas of each role on a Ray cluster; read with ``--on`` only."""
     _taken: SourceRun | None = PrivateAttr(None)
     _policy: str | None = PrivateAttr(None)
 
@@ -283,7 +286,7 @@ class Sweep(ConfigBlock):
 
     def build_identity(self) -> dict[str, Any]:
         """Return the settings that may not change when a run is resumed: all but its size, location and speed."""
-        size = {"run", "solutions", "verifications", "verified", "scored", "searches", "checkpoint_seconds"}
+        size = {"run", "solutions", "verifications", "verified", "scored", "searches", "checkpoint_seconds", "cluster"}
         # The source run's folder may move; `storage.taking` checks that its rows are the same.
         identity = self.model_dump(mode="json", exclude=size | {"solutions_from", "problems"})
         for key in ("problems", "grader") if self.task is not None else ():  # the manifest holds the grader's version
@@ -377,12 +380,14 @@ def explain_validation_error(error: ValidationError, given: object) -> str:
         "verifier": ModelRole,
         "scorer": ScorerRole,
         "searches": SearchConfig,
+        "cluster": ClusterConfig,
     }
     if block := find_task_block(given.get("task") if isinstance(given, dict) else None):
         shapes["task"] = block
     where = ".".join(loc)
     if first["type"] == "extra_forbidden":
         known = shapes.get(loc[0], Sweep) if len(loc) > 1 else Sweep
+        known = ReplicaCounts if known is ClusterConfig and len(loc) > 2 else known
         return f"the key '{where}' is unknown; known here: {', '.join(known.model_fields)}."
     if first["type"] == "missing":
         return f"the key '{where}' is missing."

@@ -122,7 +122,7 @@ def redact_config(config: Sweep) -> dict[str, Any]:
     Raises:
         ConfigError: an address is not a base URL.
     """
-    dump = config.model_dump(mode="json")
+    dump = config.model_dump(mode="json", exclude={"cluster"})  # it says nothing about the rows
     if config.solutions_from is not None:
         dump["solutions_from"] = redact_path(config.solutions_from)
     for role in ("solver", "verifier"):

@@ -24,7 +24,7 @@ GOOD = {
 }
 SWEEP = (
     "run, task, engine, solver, verifier, solutions, solutions_from, problems, thinking_end, verifications, verified, "
-    "scorer, step, boxed_ends, scored, searches, seed, checkpoint_seconds"
+    "scorer, step, boxed_ends, scored, searches, seed, checkpoint_seconds, cluster"
 )
 GIVE = (
     "task: give the 'name' of a task (math500, gsm8k, aime24, aime25, gpqa-diamond, lab, reasoning-gym), "
