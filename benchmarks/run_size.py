@@ -27,7 +27,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.synthetic_runs import build_synthetic_sweep, write_synthetic_run
+from benchmarks.synthetic_runs import write_synthetic_run
 
 PROBLEMS, SOLUTIONS = 500, 256
 VERIFICATIONS = (8, 24, 80, 240, 782)
@@ -58,10 +58,12 @@ def check(folder: str) -> None:
 
 def resume(folder: str) -> None:
     """Do all that a sweep does before its first request, of a run that lacks nothing."""
+    from isocompute.runners.config.sweep import Sweep
     from isocompute.runners.display import SilentDisplay
     from isocompute.runners.grading import Grader
     from isocompute.runners.sampling.sampler import Sampler
     from isocompute.runners.storage.check import set_aside_stray_judgements
+    from isocompute.runners.storage.provenance import extract_origin
     from isocompute.runners.storage.run import Run
     from isocompute.runners.storage.schema import PROBLEMS_TABLE
     from isocompute.runners.tasks import Problem
@@ -71,7 +73,8 @@ def resume(folder: str) -> None:
         set_aside_stray_judgements(run)
         names = [name for (name,) in sorted(run.read_keys(PROBLEMS_TABLE))]
         problems = [Problem(name, "lab", f"What is {i}?", "0") for i, name in enumerate(names)]
-        config = build_synthetic_sweep(folder, len(names), SOLUTIONS, count_verifications(folder))
+        config = extract_origin(run.read_manifest(), folder)
+        assert isinstance(config, Sweep)
         grader = Grader("lab", "lab/1", lambda text: None, lambda answer: answer)
         sampler = Sampler(config, run, problems, {}, grader, SilentDisplay(), refuse_model, refuse_model)
         assert sampler.sample_missing_rows().sampled == 0
@@ -89,10 +92,6 @@ def survey(folder: str) -> None:
 
 
 STEPS: dict[str, Callable[[str], None]] = {"fit": read_for_fit, "check": check, "resume": resume, "runs": survey}
-
-
-def count_verifications(folder: str) -> int:
-    return int(json.loads(Path(folder, "manifest.json").read_text())["config"]["verifications"])
 
 
 def measure_step(step: str, folder: str) -> dict[str, float]:
@@ -137,26 +136,24 @@ def measure(folder: str, sizes: tuple[int, ...]) -> None:
 
 def draw() -> None:
     """Draw the results: time on logarithmic axes, where a line of slope 1 is linear, and peak memory."""
-    import matplotlib.pyplot as plt
     import pandas as pd
 
-    from isocompute.figures.style import finish_axes, prepare_axes
+    from isocompute.figures.style import get_figure, prepare_axes, render_file
 
     table = pd.read_csv(RESULTS)
-    figure, panels = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
-    for ax, column, label in zip(
-        panels, ("processor_seconds", "megabytes"), ("processor seconds", "peak MB"), strict=True
-    ):
-        prepare_axes(ax)
-        for step, rows in table.groupby("step", sort=False):
-            ax.plot(rows["rows"] / 1e6, rows[column], marker="o", markersize=3, label=step)
-        ax.set(xscale="log", xlabel="million verifications", ylabel=label)
-        finish_axes(ax)
-    panels[0].set(yscale="log")
-    panels[1].set(ylim=(0, None))
-    panels[1].legend(frameon=False)
+    with prepare_axes(None, 2, (7.2, 3.2)) as panels:
+        for ax, column, title in zip(
+            panels, ("processor_seconds", "megabytes"), ("processor seconds", "peak memory, MB"), strict=True
+        ):
+            for step, rows in table.groupby("step", sort=False):
+                ax.plot(rows["rows"] / 1e6, rows[column], marker="o", markersize=3, label=step)
+            ax.set(xscale="log", xlabel="million verifications", title=title)
+            ax.grid(alpha=0.25, lw=0.5)
+        panels[0].set_yscale("log")
+        panels[1].set_ylim(0, None)
+        panels[0].legend(frameon=False)
     for kind in ("png", "pdf"):
-        figure.savefig(f"docs/run_size.{kind}", dpi=200, metadata={"CreationDate": None} if kind == "pdf" else None)
+        Path(f"docs/run_size.{kind}").write_bytes(render_file(get_figure(panels[0]), f"run_size.{kind}"))
 
 
 if __name__ == "__main__":

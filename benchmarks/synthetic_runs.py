@@ -30,9 +30,8 @@ DISTINCT_TEXTS = 400_000
 AT_ONCE = 64
 BEGUN = 1_700_000_000_000_000
 """The start of the first request, in microseconds."""
-WORDS = np.array(
-    "so the sum of and is carry digit step first then times minus check right wrong since 4 7 12 85".split()
-)
+SENTENCE = "so the sum of and is carry digit step first then times minus check right wrong since 4 7 12 85"
+WORDS = SENTENCE.split()
 
 
 def build_synthetic_sweep(folder: str, problems: int, solutions: int, verifications: int) -> Sweep:
@@ -160,8 +159,13 @@ def join_words(rng: np.random.Generator, rows: int) -> pa.Array:
 
 def build_table(schema: pa.Schema, rows: int, **columns: object) -> pa.Table:
     """Return columns as a table; those that are not given are null."""
-    cells = [pa.nulls(rows, field.type) if field.name not in columns else columns[field.name] for field in schema]
-    return pa.table([pa.array(c, f.type) if not isinstance(c, pa.Array) else c for c, f in zip(cells, schema)], schema)
+    cells = []
+    for field in schema:
+        cell = columns.get(field.name)
+        cells.append(
+            cell if isinstance(cell, pa.Array) else pa.array([None] * rows if cell is None else cell, field.type)
+        )
+    return pa.table(cells, schema)
 
 
 def cut_parts(table: pa.Table) -> Iterator[pa.Table]:

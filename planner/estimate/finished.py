@@ -47,5 +47,5 @@ def count_ok_rows(run: Run, table: RunTable, expected: ExpectedRows) -> pd.Serie
     counts = Counter[str]()
     for batch in scan_table(run, table, [*table.key_names, "status"]):
         rows = expected.select_rows(table, batch.filter(pc.equal(batch["status"], "ok")).to_pandas())
-        counts.update(rows["problem_id"].value_counts().to_dict())
+        counts.update(rows["problem_id"].tolist())
     return pd.Series(counts, dtype=int)

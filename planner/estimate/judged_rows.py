@@ -19,8 +19,8 @@ from isocompute.fits.arrays import Floats, Ints
 from isocompute.runners.parsing.kinds import classify_verifications
 from isocompute.runners.storage.schema import VERIFICATIONS_TABLE
 
-MOST_TIMED = 2**22
-"""The most rows whose single times are kept: wall times of more than four million verifications are not told apart."""
+MOST_TIMED = 2**20
+"""The most rows whose single times are kept: the first million verifications tell how wall times spread."""
 SECOND_PARTS = 2**20
 """Seconds are added as whole numbers of these parts, and as rests, which are small."""
 JUDGED_COLUMNS = [
@@ -219,5 +219,5 @@ class JudgedRows:
         problem = place[order] // int(np.prod(self.sizes))
         is_used = np.isin(problem, self.locate_problems(names))
         frame = pd.DataFrame({name: column[order][is_used] for name, column in columns.items()})
-        ids = pd.Categorical.from_codes(problem[is_used], categories=self.problems)
+        ids = pd.Categorical.from_codes(problem[is_used], categories=pd.Index(self.problems))
         return frame.assign(problem_id=ids, status="ok", started_at=frame["started_at"].dt.tz_localize("UTC"))

@@ -25,7 +25,7 @@ LEAST_RANGE = 3.0
 def measure_timings(pool: RunPool) -> dict[str, TimeSpread]:
     """Return the spread of the wall times of each role's rows; a role whose rows lack times is left out."""
     rows, judged = pool.rows, pool.rows.verifications
-    at = judged.locate_problems(pool.problem_ids) if judged.rows else []
+    at = judged.locate_problems(pool.problem_ids)
     lack = judged.known["seconds"][at].sum() < judged.counts[at].sum()
     frames = {
         "solver": pool.select_rows(rows.solutions),

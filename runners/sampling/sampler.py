@@ -12,8 +12,8 @@ from isocompute.runners.engines import Engine, Request
 from isocompute.runners.grading import Grader
 from isocompute.runners.prompts import Prompt
 from isocompute.runners.sampling.row_sampler import RowSampler
-from isocompute.runners.sampling.solution_texts import read_solution_texts
 from isocompute.runners.sampling.scoring import load_sweep_scorer, score_solutions
+from isocompute.runners.sampling.solution_texts import read_solution_texts
 from isocompute.runners.scorers import Scorer
 from isocompute.runners.search.driver import Searcher
 from isocompute.runners.storage.doubts import count_run_kinds
@@ -202,6 +202,7 @@ class Sampler(RowSampler):
         texts = read_solution_texts(self.run, verified, verified.mark_incomplete())
         for problem, solution_id, text, reason in texts:
             if (problem, solution_id) in solved:
+                assert text is not None, "a solution that is ok has a text"
                 yield from self._request_missing_verifications(problem, solution_id, text, reason != "length", verified)
 
     def _request_missing_verifications(

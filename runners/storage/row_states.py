@@ -79,7 +79,7 @@ class RowStates:
         at, is_ok = places[order], ok[order]
         flat = self.codes.reshape(-1)
         new = np.append(True, at[1:] != at[:-1])[: len(at)]
-        earlier = np.cumsum(is_ok) - is_ok
+        earlier: NDArray[np.int64] = np.cumsum(is_ok) - is_ok
         before_key = np.maximum.accumulate(np.where(new, earlier, 0)) if len(at) else earlier
         repeated = (earlier > before_key) | (flat[at] == OK)
         kept = order[~repeated]

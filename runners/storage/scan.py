@@ -22,6 +22,8 @@ from isocompute.runners.storage.schema import RunTable
 
 SCAN_ROWS = 2**16
 """Rows of a batch. Small parts are joined to about as many."""
+HASH_FACTOR = np.int64(6364136223846793005)
+"""An odd factor that spreads keys over the integers."""
 
 
 def scan_table(
@@ -115,20 +117,34 @@ def find_superseded_rows(run: Run, table: RunTable, paths: Sequence[str]) -> NDA
         start += batch.num_rows
         if at.size:
             keys.append(batch.take(pa.array(at - (start - batch.num_rows))))
-    failed_keys = build_key_index(pa.concat_tables(keys), table)
+    failed_rows = pa.concat_tables(keys)
+    failed_keys = build_key_index(failed_rows, table)
     distinct = failed_keys.unique()
+    problems = pc.unique(failed_rows["problem_id"])
+    prints = np.unique(hash_keys(failed_rows, problems))
     last = np.full(len(distinct), -1)
-    problems = pa.array(distinct.get_level_values(0).unique(), pa.string())
     start = 0
     for batch in scan_table(run, table, table.key_names, paths):
-        near = np.flatnonzero(pc.is_in(batch["problem_id"], value_set=problems).to_numpy())
+        hashes = hash_keys(batch, problems)
+        place = np.minimum(np.searchsorted(prints, hashes), len(prints) - 1)
+        near = np.flatnonzero(prints[place] == hashes)  # few rows, whose keys are then compared
         found = distinct.get_indexer(build_key_index(batch.take(pa.array(near)), table))
         last[found[found >= 0]] = start + near[found >= 0]  # of several rows with a key, the last one is kept
         start += batch.num_rows
-    return failed_places[failed_places < last[distinct.get_indexer(failed_keys)]]
+    return np.asarray(failed_places[failed_places < last[distinct.get_indexer(failed_keys)]])
 
 
-def build_key_index(rows: pa.Table, table: RunTable) -> pd.MultiIndex | pd.Index:
+def hash_keys(rows: pa.Table, problems: pa.Array) -> NDArray[np.int64]:
+    """Return a number for each row that follows from its problem's position and the integers of its key."""
+    numbers = [pc.index_in(rows["problem_id"], value_set=problems)]
+    numbers += [column for column in rows.columns if pa.types.is_integer(column.type)]
+    hashes = np.zeros(rows.num_rows, dtype=np.int64)
+    for number in numbers:
+        hashes = hashes * HASH_FACTOR + pc.fill_null(number, -1).to_numpy()  # what overflows wraps around
+    return hashes
+
+
+def build_key_index(rows: pa.Table, table: RunTable) -> pd.MultiIndex:
     """Return the keys of rows as an index of pandas."""
     frame = rows.select(table.key_names).to_pandas()
     return pd.MultiIndex.from_frame(frame)
