@@ -38,11 +38,11 @@ def find_finished_problems(run: Run) -> list[str]:
     finished = pd.Series(True, index=ids)
     for table in (SOLUTIONS_TABLE, VERIFICATIONS_TABLE, SCORES_TABLE, SEARCHES_TABLE):
         if needed := one.count_rows(table):
-            finished &= count_ok_rows(run, table, expected).reindex(ids, fill_value=0) >= needed
+            finished &= count_finished_rows(run, table, expected).reindex(ids, fill_value=0) >= needed
     return [name for name in ids if finished[name]]
 
 
-def count_ok_rows(run: Run, table: RunTable, expected: ExpectedRows) -> pd.Series:
+def count_finished_rows(run: Run, table: RunTable, expected: ExpectedRows) -> pd.Series:
     """Return the number of requested rows of a table whose status is ok, by problem."""
     counts = Counter[str]()
     for batch in scan_table(run, table, [*table.key_names, "status"]):

@@ -1,4 +1,4 @@
-"""What a fit needs of a run's verifications, added up problem by problem as they are read.
+"""A run's verifications, added up problem by problem as they are read: all that a fit needs of them.
 
 Memory grows with problems × solutions × verifications at a byte each, for the verdicts, and not with rows of texts,
 tokens and times. Sums of tokens are sums of integers, so they do not depend on the order of the rows.

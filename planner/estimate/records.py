@@ -23,7 +23,7 @@ from isocompute.runners.storage.schema import (
 TOKEN_FIELDS = ("prompt", "cached", "completion", "seconds", "completion_sd")
 """The fields of `TokenMeans`, in the order of `RunTable.tokens`, then seconds, then the spread of completion tokens."""
 
-ROLES = ("solver", "verifier", "scorer")
+TOKEN_ROLES = ("solver", "verifier", "scorer")
 
 
 def describe_problems(run: Run, pool: RunPool) -> list[ProblemRecord]:
@@ -39,7 +39,7 @@ def describe_problems(run: Run, pool: RunPool) -> list[ProblemRecord]:
         if len(frame)
     }
     if rows.verifications.rows:
-        means["verifier"] = average_judging_tokens(rows.verifications)
+        means["verifier"] = average_problem_verifications(rows.verifications)
     records = []
     for name, level, cluster in zip(pool.problem_ids, pool.levels, pool.clusters, strict=True):
         question = questions[name]
@@ -49,7 +49,7 @@ def describe_problems(run: Run, pool: RunPool) -> list[ProblemRecord]:
                 digest=digest_text(question) if isinstance(question, str) else None,
                 level=level,
                 cluster=cluster,
-                tokens={role: means[role][name] for role in ROLES if role in means and name in means[role]},
+                tokens={role: means[role][name] for role in TOKEN_ROLES if role in means and name in means[role]},
             )
         )
     return records
@@ -68,7 +68,7 @@ def average_problem_tokens(frame: pd.DataFrame, table: RunTable) -> dict[str, To
     return {str(name): build_token_means(row) for name, row in zip(means.index, means.to_numpy(), strict=True)}
 
 
-def average_judging_tokens(rows: JudgedRows) -> dict[str, TokenMeans]:
+def average_problem_verifications(rows: JudgedRows) -> dict[str, TokenMeans]:
     """Return the mean tokens and seconds of each problem's verifications, as `average_problem_tokens` does."""
     means, seconds = {}, rows.average_seconds()
     for at in np.flatnonzero(rows.counts):

@@ -202,7 +202,7 @@ def scan_run(run: Run) -> tuple[CheckReport, list[ExaminedPart]]:
         unanswered = config is not None and config.is_unanswered
         states = prepare_states(config, parts) if table is VERIFICATIONS_TABLE else None
         if config is not None and states is not None:
-            known, expected = validation.index_known_texts(parts), ExpectedRows(config, states.problems)
+            known, expected = validation.collect_known_texts(parts), ExpectedRows(config, states.problems)
             check = partial(validation.check_verification_batch, known=known, expected=expected, states=states)
             table_parts, part_damage = read_parts(run, table, listed[table.name], lenient, unanswered, check)
             verified = states

@@ -108,7 +108,7 @@ def find_superseded_rows(run: Run, table: RunTable, paths: Sequence[str]) -> NDA
         failed = pc.not_equal(batch["status"], "ok").to_numpy()
         places.append(start + np.flatnonzero(failed))
         start += batch.num_rows
-    failed_places = np.concatenate([np.empty(0, dtype=np.int64), *places])
+    failed_places: NDArray[np.int64] = np.concatenate([np.empty(0, dtype=np.int64), *places])
     if not failed_places.size:
         return failed_places
     start = 0

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.parsing.verdicts import SKIPPED_FINISH_REASON
 from isocompute.runners.storage.expected import ExpectedRows
-from isocompute.runners.storage.row_states import RowStates
+from isocompute.runners.storage.row_states import Mask, RowStates
 from isocompute.runners.storage.schema import (
     DIGEST_COLUMN,
     GRADES_TABLE,
@@ -27,8 +27,6 @@ from isocompute.runners.storage.schema import (
     WAITING_STATUS,
     RunTable,
 )
-
-Mask = NDArray[np.bool_]
 
 DIGEST_NAME = DIGEST_COLUMN.name
 
@@ -90,11 +88,11 @@ class ExaminedPart:
     sound: Mask
     digests: pa.ChunkedArray | None = None
 
-    def forget_keys(self) -> None:
+    def drop_keys(self) -> None:
         """Drop what only checks against other rows need; the mask of a sound part takes no memory from then on."""
         assert self.keys is not None, "a part that cannot be read has none"
-        self.keys = self.keys.slice(0, 0).combine_chunks()
-        self.ok, self.digests = self.ok[:0], None
+        self.keys = self.keys.schema.empty_table()  # a slice would keep the buffers
+        self.ok, self.digests = np.empty(0, dtype=bool), None
         if self.sound.all():
             self.sound = np.broadcast_to(np.True_, self.sound.shape)
 
@@ -230,7 +228,7 @@ def check_rows_together(table: RunTable, every: list[ExaminedPart], config: Swee
         valid = np.concatenate([part.ok & part.sound for part in parts])
         yield from mark_lost_rows(parts, mark_orphan_nodes(keys, valid), "after a node that does not exist")
     if table in JUDGEMENT_TABLES:
-        yield from check_judged_texts(parts, keys, index_known_texts(every))
+        yield from check_judged_texts(parts, keys, collect_known_texts(every))
     ok, sound = np.concatenate([p.ok for p in parts]), np.concatenate([p.sound for p in parts])
     yield from mark_lost_rows(parts, mark_repeated_keys(keys, ok, sound), REPEATED_KEY)
 
@@ -258,7 +256,7 @@ def check_verification_batch(
     places = np.where(sound, states.locate_rows(keys), -1)
     yield from mark_lost_rows(parts, states.add_rows(places, ok), REPEATED_KEY)
     for part in parts:
-        part.forget_keys()
+        part.drop_keys()
 
 
 def mark_unrequested_rows(
@@ -307,7 +305,7 @@ class KnownTexts:
         return self.codes[place] == codes if len(self.codes) else np.zeros(len(codes), dtype=bool)
 
 
-def index_known_texts(every: list[ExaminedPart]) -> KnownTexts:
+def collect_known_texts(every: list[ExaminedPart]) -> KnownTexts:
     """Return the digests of the texts of a run's solutions, from its examined parts."""
     solutions = select_sound_rows(every, SOLUTIONS_TABLE)
     problems = pc.unique(solutions["problem_id"])

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from isocompute.planner.estimate.judged_rows import JUDGED_COLUMNS, JudgedRows
-from isocompute.planner.estimate.records import average_judging_tokens, average_problem_tokens
+from isocompute.planner.estimate.records import average_problem_verifications, average_problem_tokens
 from isocompute.planner.estimate.run_rows import read_swept_verifications
 from isocompute.runners.parsing.kinds import count_verification_kinds
 from isocompute.runners.storage.expected import ExpectedRows
@@ -31,7 +31,7 @@ def shipped(request, monkeypatch):
 
 def test_sums_are_those_of_the_rows(shipped):
     rows, frame = shipped
-    assert average_judging_tokens(rows) == average_problem_tokens(frame, VERIFICATIONS_TABLE)
+    assert average_problem_verifications(rows) == average_problem_tokens(frame, VERIFICATIONS_TABLE)
     assert rows.count_kinds(rows.problems) == count_verification_kinds(frame)
     assert (rows.rows, rows.cut) == (len(frame), int(frame["finish_reason"].eq("length").sum()))
     for way, column in (("completion", frame["completion_tokens"]), ("prompts", frame["prompt_tokens"])):
