@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from isocompute.planner.estimate.judged_rows import JUDGED_COLUMNS, JudgedRows
-from isocompute.planner.estimate.records import average_problem_verifications, average_problem_tokens
+from isocompute.planner.estimate.records import average_problem_tokens, average_problem_verifications
 from isocompute.planner.estimate.run_rows import read_swept_verifications
 from isocompute.runners.parsing.kinds import count_verification_kinds
 from isocompute.runners.storage.expected import ExpectedRows
