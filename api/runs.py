@@ -13,6 +13,7 @@ from isocompute.runners.storage.building import build_hidden_run
 from isocompute.runners.storage.files import describe_place
 from isocompute.runners.storage.locking import LOCK_FILE
 from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.scan import count_ok_rows
 from isocompute.runners.storage.schema import (
     NODES_TABLE,
     PROBLEMS_TABLE,
@@ -124,8 +125,9 @@ class OpenedRun(Result):
         return self._run.read_frame(table).sort_values(table.key_names, ignore_index=True)
 
     def _describe(self) -> list[str]:
-        tables = (PROBLEMS_TABLE, SOLUTIONS_TABLE, VERIFICATIONS_TABLE, SCORES_TABLE, SEARCHES_TABLE)
-        counts = {table.name: len(self._run.read_keys(table)) for table in tables}
+        tables = (SOLUTIONS_TABLE, VERIFICATIONS_TABLE, SCORES_TABLE, SEARCHES_TABLE)
+        counts = {PROBLEMS_TABLE.name: len(self._run.read_keys(PROBLEMS_TABLE))}
+        counts |= {table.name: count_ok_rows(self._run, table) for table in tables}
         return [
             f"Run {describe_place(self.path)}",
             ", ".join(f"{count:,} {name}" for name, count in counts.items() if count),

@@ -136,7 +136,9 @@ def check_keys(values: ArrayLike, problems: int) -> NDArray[np.uint64]:
 
 
 def copy_read_only(array: NDArray[Any], dtype: type = np.int64) -> NDArray[Any]:
-    """Return a read-only copy."""
+    """Return a read-only copy, or the array itself if it is of the type, read-only and no view of another one."""
+    if array.dtype == dtype and not array.flags.writeable and array.flags.owndata and array.flags.c_contiguous:
+        return array
     copy: NDArray[Any] = np.array(array, dtype=dtype, order="C")
     copy.setflags(write=False)
     return copy

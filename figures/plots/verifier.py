@@ -21,6 +21,8 @@ from isocompute.fits.estimators.calibration import CALIBRATION_BINS, measure_cal
 from isocompute.fits.estimators.verdict_agreement import measure_verdict_agreement
 from isocompute.planner.estimate.pool_from_run import RunPool
 from isocompute.planner.profile import Profile
+from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.schema import VERIFICATIONS_TABLE
 
 VERIFIER_COLUMNS = ("panel", "measure", "level", "x", "value", "low", "high", "count", "problems")
 VerifierRow = tuple[Any, ...]
@@ -75,7 +77,8 @@ def list_rates(profile: Profile, run: RunPool | None) -> Iterator[VerifierRow]:
 
 def list_calibration(run: RunPool) -> Iterator[VerifierRow]:
     """Yield the bins of p(yes), or of the mean verdict of each solution if p(yes) was not measured."""
-    verifications = run.select_rows(run.rows.verifications)
+    columns = [*VERIFICATIONS_TABLE.key_names, "verdict", "p_yes"]
+    verifications = run.select_rows(Run(run.path).read_frame(VERIFICATIONS_TABLE, columns))
     place = pd.Index(run.problem_ids)
     keys = ["problem_id", "solution_id"]
     solutions = run.rows.solutions[[*keys, "correct"]]

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from isocompute.planner.estimate.judged_rows import JudgedRows
 from isocompute.planner.estimate.places import assign_places, choose_pool_shape
 
 
@@ -42,7 +43,7 @@ class PoolArrays:
 
 
 def build_pool_arrays(
-    solutions: pd.DataFrame, verifications: pd.DataFrame, problems: list[str], fewest: bool = False
+    solutions: pd.DataFrame, verifications: JudgedRows, problems: list[str], fewest: bool = False
 ) -> PoolArrays:
     """Arrange rows in arrays by problem, solution and verification.
 
@@ -52,15 +53,14 @@ def build_pool_arrays(
     Args:
         solutions: columns problem_id, solution_id, answer, correct, finish_reason, score and scored, sorted by key,
             with at least one row per problem.
-        verifications: columns problem_id, solution_id and verdict, sorted by key; each row's solution must exist.
+        verifications: the verifications; each one's solution must exist.
         problems: ids of the problems to include, in order; rows of other problems are ignored.
         fewest: leave out no problem for its number of solutions, and use as many of each as the one with the fewest.
     """
     is_used = solutions["problem_id"].isin(problems).to_numpy()
     solutions = solutions[is_used]
-    verifications = verifications[verifications["problem_id"].isin(problems)]
     width = int(solutions["solution_id"].max()) + 1
-    solved, judged = locate_solutions(solutions, problems, width), locate_solutions(verifications, problems, width)
+    solved = locate_solutions(solutions, problems, width)
 
     def place_column(column: str, empty: Any) -> NDArray[Any]:
         cells = np.full((len(problems), width), empty, dtype=object)
@@ -71,9 +71,10 @@ def build_pool_arrays(
     rows = np.full(scored.shape, -1)
     rows.flat[solved] = np.flatnonzero(is_used)
     present = rows >= 0
-    counts = np.bincount(judged, minlength=present.size).reshape(present.shape)
+    counts = verifications.count_verdicts(problems, width)
     shape = choose_pool_shape(present, counts > 0, scored, fewest)
     kept = [i for i in range(len(problems)) if i not in shape.short]
+    names = [problems[i] for i in kept]
     places, again = assign_places(present[kept], counts[kept] > 0, scored[kept], shape)
     N, K, L = shape.solutions, shape.verified, shape.scored
 
@@ -81,14 +82,13 @@ def build_pool_arrays(
         return np.asarray(cells[np.array(kept, dtype=np.int64)[:, None], places[:, :size]])
 
     verdict_counts = take(counts, K)
-    each = stack_verdicts(verifications["verdict"].to_numpy(float), judged, counts) if K else None
     solved_each, verified_each, scored_each = (mask.sum(axis=1) for mask in (present, counts > 0, scored))
     return PoolArrays(
-        problems=[problems[i] for i in kept],
+        problems=names,
         rows=take(rows, N),
         answers=take(place_column("answer", None), N),
         correct=take(place_column("correct", False), N) == True,  # noqa: E712 - None where it is unknown
-        verdicts=None if each is None else take(each, K)[:, :, : verdict_counts.max()],
+        verdicts=verifications.take_verdicts(names, places[:, :K]) if K else None,
         judged=verdict_counts if K and verdict_counts.min() < verdict_counts.max() else None,
         scores=take(place_column("score", np.nan), L).astype(float) if L else None,
         finished=take(place_column("finish_reason", None), L) != "length" if L else None,
@@ -101,24 +101,6 @@ def locate_solutions(rows: pd.DataFrame, problems: list[str], width: int) -> NDA
     """Return the flat index of each row's solution in an array of shape (problems, width)."""
     problem = pd.Index(problems).get_indexer(pd.Index(rows["problem_id"]))
     return np.asarray(problem * width + rows["solution_id"].to_numpy(np.int64))
-
-
-def stack_verdicts(
-    verdicts: NDArray[np.float64], judged: NDArray[np.int64], counts: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """Return verdicts as an array (P, width, M): those of each solution first, then NaN.
-
-    Args:
-        verdicts: (rows,) verdicts.
-        judged: (rows,) flat index of each verdict's solution, see `locate_solutions`.
-        counts: (P, width) number of verdicts of each solution.
-    """
-    line = np.argsort(judged, kind="stable")
-    number = np.empty_like(judged)
-    number[line] = np.arange(len(judged)) - np.searchsorted(judged[line], judged[line])
-    array = np.full((counts.size, int(counts.max())), np.nan)
-    array[judged, number] = verdicts
-    return array.reshape(*counts.shape, -1)
 
 
 def describe_unequal_counts(

@@ -11,6 +11,7 @@ import pandas as pd
 from isocompute.errors import DataError
 from isocompute.fits import ModelWork, compute_verification_ratios, convert_to_solutions, count_row_tokens
 from isocompute.fits.arrays import Floats
+from isocompute.planner.estimate.judged_rows import JudgedRows
 from isocompute.planner.estimate.pool_from_run import RunPool
 from isocompute.planner.profile import COUNTING_WAYS
 from isocompute.runners.config.sweep import Sweep
@@ -92,13 +93,13 @@ def measure_costs(run: RunPool, parameters: Sequence[float] = (), read: float = 
         run.rows.verifications,
         collect_run_sizes(run.origin, parameters, read, run.parameters),
     )
-    verified = len(verifications) > 0
+    verified = verifications.rows > 0
     solution = measure_solving_work(solutions, known)
     return RunCosts(
         sizes=known,
         solution_work=solution,
         solution_tokens=average_completion_tokens(run.path, solutions),
-        verification_tokens=average_completion_tokens(run.path, verifications) if verified else None,
+        verification_tokens=average_judging_tokens(run.path, verifications) if verified else None,
         lambdas=compute_lambdas(solutions, verifications, known) if verified else {},
         rhos=compute_scoring_ratios(run, solution, known) if run.pool.scores is not None else {},
         notes=describe_cost_assumptions(run.origin, known),
@@ -215,9 +216,20 @@ def average_completion_tokens(path: str, frame: pd.DataFrame) -> float | None:
     return float(tokens.mean())
 
 
-def compute_lambdas(solutions: pd.DataFrame, verifications: pd.DataFrame, known: ModelSizes) -> dict[str, float]:
+def average_judging_tokens(path: str, verifications: JudgedRows) -> float | None:
+    """Return the mean completion tokens of verifications, as `average_completion_tokens` does."""
+    name = MODEL_TOKENS[2]
+    if verifications.known[name].sum() < verifications.rows:
+        return None
+    if not verifications.sums[name].any():
+        raise DataError(f"All completion_tokens of the run {describe_place(path)} are zero.")
+    return float(verifications.sums[name].sum() / verifications.rows)
+
+
+def compute_lambdas(solutions: pd.DataFrame, verifications: JudgedRows, known: ModelSizes) -> dict[str, float]:
     """Return λ by way of counting tokens, over the rows that are ok; NaN where any row does not report its tokens."""
-    solved, judged = (count_sampled_tokens(frame, known.read_token_weight) for frame in (solutions, verifications))
+    solved = count_sampled_tokens(solutions, known.read_token_weight)
+    judged = verifications.average_tokens(known.read_token_weight)
     return compute_verification_ratios(solved, judged, known.get_relative_size("verifier"))
 
 

@@ -33,7 +33,8 @@ def measure_missing_rows(run: RunPool, self_consistency: Curve) -> MissingRows:
         self_consistency: its accuracies, of which those of problems without failed solutions are used.
     """
     rows, failed = run.rows, run.failed
-    has_verifications = len(rows.verifications) + len(failed.verifications) > 0
+    judged = rows.verifications
+    has_verifications = judged.rows + len(failed.verifications) > 0
     single = voted = None
     S = self_consistency.solutions[-1]
     if len(failed.solutions) or run.excluded_problems:
@@ -41,13 +42,11 @@ def measure_missing_rows(run: RunPool, self_consistency: Curve) -> MissingRows:
         voted = compute_accuracy_bounds(run, self_consistency.array[:, -1], S) if S > 1 else None
     return MissingRows(
         failed_solutions=compute_share(len(failed.solutions), len(rows.solutions) + len(failed.solutions)),
-        failed_verifications=compute_share(
-            len(failed.verifications), len(rows.verifications) + len(failed.verifications)
-        )
+        failed_verifications=compute_share(len(failed.verifications), judged.rows + len(failed.verifications))
         if has_verifications
         else None,
         cut_solutions=compute_cut_share(rows.solutions),
-        cut_verifications=compute_cut_share(rows.verifications) if has_verifications else None,
+        cut_verifications=compute_share(judged.cut, judged.rows) if has_verifications else None,
         problems=run.pool.problems + len(run.excluded_problems),
         single=single,
         voted=voted,
@@ -122,10 +121,10 @@ def describe_missing_rows(run: RunPool, missing: MissingRows) -> list[str]:
     """
     rows, failed = run.rows, run.failed
     shares = [
-        f"{len(lost):,} of {len(lost) + len(ok):,} {what} ({100 * len(lost) / (len(lost) + len(ok)):.3g} %)"
+        f"{len(lost):,} of {len(lost) + ok:,} {what} ({100 * len(lost) / (len(lost) + ok):.3g} %)"
         for lost, ok, what in (
-            (failed.solutions, rows.solutions, "solutions"),
-            (failed.verifications, rows.verifications, "verifications"),
+            (failed.solutions, len(rows.solutions), "solutions"),
+            (failed.verifications, rows.verifications.rows, "verifications"),
         )
         if len(lost)
     ]
@@ -149,16 +148,17 @@ def describe_missing_rows(run: RunPool, missing: MissingRows) -> list[str]:
 def describe_cut_rows(run: RunPool, missing: MissingRows) -> list[str]:
     """Return a sentence on the solutions and one on the verifications that the token limit cut, if they are many."""
     sentences = []
-    for role, frame, cut in (
-        ("solver", run.rows.solutions, missing.cut_solutions),
-        ("verifier", run.rows.verifications, missing.cut_verifications),
+    solutions = run.rows.solutions
+    ended = solutions[solutions["finish_reason"].eq("length")]
+    for role, rows, cut in (
+        ("solver", len(ended), missing.cut_solutions),
+        ("verifier", run.rows.verifications.cut, missing.cut_verifications),
     ):
         if cut is None or cut <= MENTIONED_CUT:
             continue
-        ended = frame[frame["finish_reason"].eq("length")]
         limit = get_token_limit(run.origin, role)
         at = "" if limit is None else f" of {limit:,}"
-        what = f"{100 * cut:.3g} % of the {'solutions' if role == 'solver' else 'verifications'} ({len(ended):,})"
+        what = f"{100 * cut:.3g} % of the {'solutions' if role == 'solver' else 'verifications'} ({rows:,})"
         text = f"{what} were cut at the token limit{at}"
         if role == "solver":
             text += f", and {100 * ended['correct'].eq(True).mean():.3g} % of these are right"

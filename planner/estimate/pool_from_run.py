@@ -14,6 +14,7 @@ from isocompute.errors import RunError
 from isocompute.fits import Pool, compute_problem_keys
 from isocompute.planner.estimate.arrays import build_pool_arrays
 from isocompute.planner.estimate.run_rows import (
+    FailedRows,
     RunRows,
     collect_failure_reasons,
     find_lost_searches,
@@ -22,7 +23,7 @@ from isocompute.planner.estimate.run_rows import (
 )
 from isocompute.planner.profile import code_clusters, select_strata
 from isocompute.runners.config.sweep import Sweep
-from isocompute.runners.parsing.kinds import count_solution_kinds, count_verification_kinds, describe_unread_rows
+from isocompute.runners.parsing.kinds import count_solution_kinds, describe_unread_rows
 from isocompute.runners.scorers.aggregate import AGGREGATE_PHRASES, aggregate_scores
 from isocompute.runners.storage.check import require_whole_run
 from isocompute.runners.storage.doubts import (
@@ -80,7 +81,7 @@ class RunPool:
     levels: list[int | None]
     clusters: list[str | None]
     rows: RunRows
-    failed: RunRows
+    failed: FailedRows
     excluded_problems: dict[str, str]
     notes: list[str]
 
@@ -183,9 +184,8 @@ def read_pool(run: Run, problems_with: int | None = None, only: Collection[str] 
     )
     judged = solutions[solutions["problem_id"].isin(kept)]
     doubts = describe_doubts(judged, read_grader_title(run), missing_votes is None)
-    verifications = rows.verifications[rows.verifications["problem_id"].isin(kept)]
     unread_rows = describe_unread_rows(
-        count_solution_kinds(judged, missing_votes is None), count_verification_kinds(verifications)
+        count_solution_kinds(judged, missing_votes is None), rows.verifications.count_kinds(kept)
     )
     in_pool = problems[problems["problem_id"].isin(kept)]
     clusters, repeats = find_problem_clusters(in_pool)

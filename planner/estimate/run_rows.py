@@ -6,14 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from isocompute.errors import RunError
+from isocompute.planner.estimate.judged_rows import JUDGED_COLUMNS, JudgedRows
 from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.storage.expected import ExpectedRows
 from isocompute.runners.storage.files import describe_place
 from isocompute.runners.storage.imported_scores import extract_solution_scores
 from isocompute.runners.storage.provenance import ImportedRun
 from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.scan import SCAN_ROWS, scan_last_rows
 from isocompute.runners.storage.schema import (
     SCORER_TOKENS,
     SCORES_TABLE,
@@ -34,16 +37,6 @@ POOL_COLUMNS = {
         "started_at",
         "seconds",
     ],
-    VERIFICATIONS_TABLE: [
-        *VERIFICATIONS_TABLE.key_names,
-        "verdict",
-        "p_yes",
-        *VERIFICATIONS_TABLE.tokens,
-        "finish_reason",
-        "status",
-        "started_at",
-        "seconds",
-    ],
     SCORES_TABLE: [*SCORES_TABLE.key_names, "step_scores", *SCORES_TABLE.tokens, "status", "started_at", "seconds"],
     SEARCHES_TABLE: [*SEARCHES_TABLE.key_names, "correct", *SEARCHES_TABLE.tokens, *SCORER_TOKENS, "status", "seconds"],
 }
@@ -56,10 +49,20 @@ class RunRows:
 
     Args:
         solutions: one row per solution, sorted by key.
-        verifications: one row per verification, sorted by key.
+        verifications: the verifications, added up; those that failed are in `FailedRows`.
         scores: one row per scored solution; in an import, scores stored with the solutions come last.
         searches: one row per search, with its problem, shape and seed.
     """
+
+    solutions: pd.DataFrame
+    verifications: JudgedRows
+    scores: pd.DataFrame
+    searches: pd.DataFrame
+
+
+@dataclass(frozen=True, eq=False)
+class FailedRows:
+    """The rows of a run that failed, table by table, sorted by key."""
 
     solutions: pd.DataFrame
     verifications: pd.DataFrame
@@ -67,7 +70,7 @@ class RunRows:
     searches: pd.DataFrame
 
 
-def read_swept_rows(run: Run, sweep: Sweep, ids: list[str]) -> tuple[RunRows, RunRows]:
+def read_swept_rows(run: Run, sweep: Sweep, ids: list[str]) -> tuple[RunRows, FailedRows]:
     """Return the rows that a sweep requests, and those that failed.
 
     Raises:
@@ -76,34 +79,81 @@ def read_swept_rows(run: Run, sweep: Sweep, ids: list[str]) -> tuple[RunRows, Ru
     expected = ExpectedRows(sweep, ids)
     solutions, unsolved = split_failed_rows(expected.require_rows(run, SOLUTIONS_TABLE, POOL_COLUMNS[SOLUTIONS_TABLE]))
     keys = set(zip(unsolved["problem_id"], unsolved["solution_id"], strict=True))  # nothing of them is verified
-    tables = [
-        expected.require_rows(run, table, POOL_COLUMNS[table], keys) for table in (VERIFICATIONS_TABLE, SCORES_TABLE)
-    ]
-    tables.append(expected.require_rows(run, SEARCHES_TABLE, POOL_COLUMNS[SEARCHES_TABLE]))
-    pairs = [(solutions, unsolved), *map(split_failed_rows, tables)]
-    return RunRows(*(ok for ok, _ in pairs)), RunRows(*(failed for _, failed in pairs))
+    verifications = read_swept_verifications(run, expected, unsolved)
+    scores, unscored = split_failed_rows(expected.require_rows(run, SCORES_TABLE, POOL_COLUMNS[SCORES_TABLE], keys))
+    searches, unsearched = split_failed_rows(expected.require_rows(run, SEARCHES_TABLE, POOL_COLUMNS[SEARCHES_TABLE]))
+    failed = FailedRows(unsolved, verifications.failed, unscored, unsearched)
+    return RunRows(solutions, verifications, scores, searches), failed
 
 
-def read_imported_rows(run: Run, imported: ImportedRun) -> tuple[RunRows, RunRows]:
+def read_swept_verifications(run: Run, expected: ExpectedRows, unsolved: pd.DataFrame) -> JudgedRows:
+    """Read the requested verifications batch by batch.
+
+    Args:
+        run: the run.
+        expected: the requested rows.
+        unsolved: the solutions that failed, of which nothing is verified.
+
+    Raises:
+        RunError: rows are missing.
+    """
+    solutions, each = expected.get_axis_sizes(VERIFICATIONS_TABLE).values()
+    rows = JudgedRows(list(expected.problems), (solutions, each))
+    lost = np.zeros((len(rows.problems), solutions), dtype=bool)
+    of_verified = unsolved[unsolved["solution_id"] < solutions]
+    lost[rows.locate_problems(of_verified["problem_id"].tolist()), of_verified["solution_id"].to_numpy(int)] = True
+    found = rows.add_batches(scan_last_rows(run, VERIFICATIONS_TABLE, JUDGED_COLUMNS), lost)
+    needed = expected.count_rows(VERIFICATIONS_TABLE) - int(lost.sum()) * each
+    expected.refuse_missing_rows(run, VERIFICATIONS_TABLE, found, needed)
+    return rows
+
+
+def read_imported_rows(run: Run, imported: ImportedRun) -> tuple[RunRows, FailedRows]:
     """Return the imported rows, and those that failed.
 
     Raises:
         RunError: rows are missing, or there are only searches, whose completions are not independent.
     """
-    solutions, verifications, scores = (
-        read_imported_table(run, table, imported) for table in (SOLUTIONS_TABLE, VERIFICATIONS_TABLE, SCORES_TABLE)
-    )
+    solutions, scores = (read_imported_table(run, table, imported) for table in (SOLUTIONS_TABLE, SCORES_TABLE))
     keys = set(scores[SCORES_TABLE.key_names].itertuples(index=False, name=None))
     beside = extract_solution_scores(run, keys).select(POOL_COLUMNS[SCORES_TABLE]).to_pandas()
     scores = pd.concat([scores, beside], ignore_index=True) if len(beside) else scores
     solutions, unsolved = split_failed_rows(solutions)
-    verifications, unverified = split_failed_rows(verifications)
-    lost = set(zip(unsolved["problem_id"], unsolved["solution_id"], strict=True))
-    if lost:
-        is_lost = [key in lost for key in zip(verifications["problem_id"], verifications["solution_id"], strict=True)]
-        verifications = verifications[~np.array(is_lost, dtype=bool)].reset_index(drop=True)
+    names = sorted({*solutions["problem_id"], *unsolved["problem_id"]})
+    verifications = read_imported_verifications(run, imported, names, unsolved)
     searches = pd.DataFrame(columns=POOL_COLUMNS[SEARCHES_TABLE])
-    return RunRows(solutions, verifications, scores, searches), RunRows(unsolved, unverified, scores[:0], searches)
+    return RunRows(solutions, verifications, scores, searches), FailedRows(
+        unsolved, verifications.failed, scores[:0], searches
+    )
+
+
+def read_imported_verifications(
+    run: Run, imported: ImportedRun, problems: list[str], unsolved: pd.DataFrame
+) -> JudgedRows:
+    """Read the imported verifications, whose numbers may be any; those of a solution are numbered from 0.
+
+    Args:
+        run: the run.
+        imported: what the import recorded.
+        problems: ids of the problems that have solutions.
+        unsolved: the solutions that failed, of which no verification counts.
+
+    Raises:
+        RunError: their number is not that of the import.
+    """
+    frame = read_imported_table(run, VERIFICATIONS_TABLE, imported, JUDGED_COLUMNS)
+    failed = frame["status"].ne("ok")
+    solution = ["problem_id", "solution_id"]
+    lost = pd.MultiIndex.from_frame(frame[solution]).isin(pd.MultiIndex.from_frame(unsolved[solution]))
+    frame = frame[failed | ~lost]
+    number = frame.groupby([*solution, frame["status"].eq("ok")]).cumcount() if len(frame) else pd.Series(dtype=int)
+    sizes = (int(frame["solution_id"].max()) + 1, int(number.max()) + 1) if len(frame) else (0, 0)
+    rows = JudgedRows(problems, sizes)
+    content = pa.Table.from_pandas(
+        frame.assign(verification_id=number), VERIFICATIONS_TABLE.select_schema(JUDGED_COLUMNS), preserve_index=False
+    )
+    rows.add_batches(content.slice(at, SCAN_ROWS) for at in range(0, content.num_rows, SCAN_ROWS))
+    return rows
 
 
 def split_failed_rows(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -114,7 +164,7 @@ def split_failed_rows(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     return frame[is_ok].reset_index(drop=True), frame[~is_ok].reset_index(drop=True)
 
 
-def find_lost_searches(rows: RunRows, failed: RunRows, ids: list[str]) -> dict[str, str]:
+def find_lost_searches(rows: RunRows, failed: FailedRows, ids: list[str]) -> dict[str, str]:
     """Return the problems without a search of some allocation, because all of them failed."""
     shape = [name for name in SEARCHES_TABLE.key_names if name != "seed"]
     ok, lost = ({*frame[shape].itertuples(index=False, name=None)} for frame in (rows.searches, failed.searches))
@@ -122,7 +172,7 @@ def find_lost_searches(rows: RunRows, failed: RunRows, ids: list[str]) -> dict[s
     return {name: "no search of some kind" for name in ids if name in without}
 
 
-def collect_failure_reasons(failed: RunRows) -> dict[str, str]:
+def collect_failure_reasons(failed: FailedRows) -> dict[str, str]:
     """Return the status of the first failed row of each problem that has one."""
     reasons: dict[str, str] = {}
     for frame in (failed.solutions, failed.searches, failed.scores, failed.verifications):
@@ -131,13 +181,15 @@ def collect_failure_reasons(failed: RunRows) -> dict[str, str]:
     return reasons
 
 
-def read_imported_table(run: Run, table: RunTable, imported: ImportedRun) -> pd.DataFrame:
-    """Return the imported rows of a table.
+def read_imported_table(
+    run: Run, table: RunTable, imported: ImportedRun, columns: list[str] | None = None
+) -> pd.DataFrame:
+    """Return the imported rows of a table, with its `POOL_COLUMNS` or others.
 
     Raises:
         RunError: their number is not that of the import, or there are no solutions.
     """
-    frame = run.read_frame(table, POOL_COLUMNS[table])
+    frame = run.read_frame(table, columns or POOL_COLUMNS[table])
     expected = imported.rows.get(table.name, 0)
     if len(frame) != expected:
         raise RunError(

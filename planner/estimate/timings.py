@@ -24,11 +24,15 @@ LEAST_RANGE = 3.0
 
 def measure_timings(pool: RunPool) -> dict[str, TimeSpread]:
     """Return the spread of the wall times of each role's rows; a role whose rows lack times is left out."""
-    rows = pool.rows
-    spreads = {
-        role: measure_time_spread(pool.select_rows(frame))
-        for role, frame in (("solver", rows.solutions), ("verifier", rows.verifications), ("scorer", rows.scores))
+    rows, judged = pool.rows, pool.rows.verifications
+    at = judged.locate_problems(pool.problem_ids)
+    lack = judged.known["seconds"][at].sum() < judged.counts[at].sum()
+    frames = {
+        "solver": pool.select_rows(rows.solutions),
+        "verifier": judged.read_times([] if lack else pool.problem_ids),
+        "scorer": pool.select_rows(rows.scores),
     }
+    spreads = {role: measure_time_spread(frame) for role, frame in frames.items()}
     return {role: spread for role, spread in spreads.items() if spread is not None}
 
 

@@ -42,7 +42,17 @@ def count_solution_kinds(solutions: pd.DataFrame, has_answers: bool = True) -> d
 
 
 def count_verification_kinds(verifications: pd.DataFrame) -> dict[str, int]:
-    """Return the number of verifications of each kind; each row is of one kind.
+    """Return the number of verifications of each kind, see `classify_verifications`.
+
+    Args:
+        verifications: the columns verdict, finish_reason and status of the table.
+    """
+    kinds, kind_of_row = classify_verifications(verifications)
+    return dict(zip(kinds, np.bincount(kind_of_row, minlength=len(kinds)).tolist(), strict=True))
+
+
+def classify_verifications(verifications: pd.DataFrame) -> tuple[list[str], np.ndarray]:
+    """Return the kinds of verifications, and the position among them of the kind of each row.
 
     ``yes`` and ``no`` have a verdict. Without one, ``truncated`` reached the token limit, ``unread`` ended by itself,
     ``skipped`` had nothing to verify, and ``failed`` has a status that is not ok.
@@ -51,16 +61,16 @@ def count_verification_kinds(verifications: pd.DataFrame) -> dict[str, int]:
         verifications: the columns verdict, finish_reason and status of the table.
     """
     verdict = verifications["verdict"].to_numpy(float)
-    ended = verifications["finish_reason"].to_numpy(object)
+    ended = verifications["finish_reason"]
     conditions = {
-        "failed": verifications["status"].to_numpy(object) != "ok",
+        "failed": verifications["status"].ne("ok").to_numpy(bool),
         "yes": verdict >= 0.5,
         "no": verdict < 0.5,
-        "truncated": ended == "length",
-        "skipped": ended == SKIPPED_FINISH_REASON,
+        "truncated": ended.eq("length").to_numpy(bool),
+        "skipped": ended.eq(SKIPPED_FINISH_REASON).to_numpy(bool),
         "unread": np.isnan(verdict),
     }
-    return count_first_conditions(conditions)
+    return list(conditions), np.argmax(list(conditions.values()), axis=0)
 
 
 def count_first_conditions(conditions: dict[str, np.ndarray]) -> dict[str, int]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from isocompute.runners.config.sweep import ModelRole, Sweep
 from isocompute.runners.display import Display
@@ -14,17 +13,21 @@ from isocompute.runners.grading import Grader
 from isocompute.runners.prompts import Prompt
 from isocompute.runners.sampling.row_sampler import RowSampler
 from isocompute.runners.sampling.scoring import load_sweep_scorer, score_solutions
+from isocompute.runners.sampling.solution_texts import read_solution_texts
 from isocompute.runners.scorers import Scorer
 from isocompute.runners.search.driver import Searcher
 from isocompute.runners.storage.doubts import count_run_kinds
 from isocompute.runners.storage.expected import ExpectedRows
+from isocompute.runners.storage.row_states import RowStates, read_row_states
 from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.scan import count_ok_rows
 from isocompute.runners.storage.schema import (
     PROBLEMS_TABLE,
     SCORES_TABLE,
     SEARCHES_TABLE,
     SOLUTIONS_TABLE,
     VERIFICATIONS_TABLE,
+    RunTable,
 )
 from isocompute.runners.storage.taking import SourceSolutions
 from isocompute.runners.tasks import Problem
@@ -104,8 +107,10 @@ class Sampler(RowSampler):
         self._take_solutions()
         self.open_writers()
         config, verifier = self.config, self.config.verifier
-        known_solutions = self.run.read_keys(SOLUTIONS_TABLE)
-        known_verifications = self.run.read_keys(VERIFICATIONS_TABLE)
+        known_solutions, known_verifications = (
+            self._read_states(SOLUTIONS_TABLE),
+            self._read_states(VERIFICATIONS_TABLE),
+        )
         solution_requests = deque(self._build_solution_requests(known_solutions))
         verification_requests = deque(self._build_verification_requests(known_solutions, known_verifications))
         all_solutions, all_verifications = (
@@ -131,7 +136,7 @@ class Sampler(RowSampler):
                 # The first list of verifications lacked those of the solutions that were sampled just now.
                 verification_requests = deque(
                     self._build_verification_requests(
-                        self.run.read_keys(SOLUTIONS_TABLE), self.run.read_keys(VERIFICATIONS_TABLE)
+                        self._read_states(SOLUTIONS_TABLE), self._read_states(VERIFICATIONS_TABLE)
                     )
                 )
                 if verifier is not None:
@@ -178,43 +183,44 @@ class Sampler(RowSampler):
             )
             writer.flush()
 
-    def _build_solution_requests(self, solved: set[tuple[Any, ...]]) -> Iterator[Request]:
+    def _read_states(self, table: RunTable) -> RowStates:
+        """Read which of the requested rows of a table the run has."""
+        return read_row_states(self.run, table, list(self.problems), [*self.expected.get_axis_sizes(table).values()])
+
+    def _build_solution_requests(self, solved: RowStates) -> Iterator[Request]:
         """Yield the requests for missing solutions, problem by problem."""
         if self.source is not None or self.config.solver is None:
             return
         for problem in self.problems:
-            for _, number in self.expected.find_missing_keys(SOLUTIONS_TABLE, solved, (problem,)):
+            for _, number in solved.find_missing(problem):
                 yield self.request_solution(problem, number)
 
-    def _build_verification_requests(
-        self, solved: set[tuple[Any, ...]], verified: set[tuple[Any, ...]]
-    ) -> Iterator[Request]:
+    def _build_verification_requests(self, solved: RowStates, verified: RowStates) -> Iterator[Request]:
         """Yield the requests for missing verifications of the solutions in the run."""
         if not self.config.to_verify:
             return
-        frame = self.run.read_frame(SOLUTIONS_TABLE, ["problem_id", "solution_id", "text", "finish_reason"])
-        for problem, solution_id, text, reason in frame.itertuples(index=False, name=None):
-            if (problem, solution_id) in solved and problem in self.problems:
+        texts = read_solution_texts(self.run, verified, verified.mark_incomplete())
+        for problem, solution_id, text, reason in texts:
+            if (problem, solution_id) in solved:
+                assert text is not None, "a solution that is ok has a text"
                 yield from self._request_missing_verifications(problem, solution_id, text, reason != "length", verified)
 
     def _request_missing_verifications(
-        self, problem: str, solution_id: int, solution: str, is_ended: bool, verified: set[tuple[Any, ...]]
+        self, problem: str, solution_id: int, solution: str, is_ended: bool, verified: RowStates
     ) -> list[Request]:
         """Return the requests for a solution's missing verifications."""
         if self.config.verifier is None or solution_id >= self.config.to_verify:
             return []
-        missing = self.expected.find_missing_keys(VERIFICATIONS_TABLE, verified, (problem, solution_id))
-        return self.request_verifications(problem, solution_id, solution, is_ended, [number for *_, number in missing])
+        numbers = [number for *_, number in verified.find_missing(problem, solution_id)]
+        return self.request_verifications(problem, solution_id, solution, is_ended, numbers)
 
-    def _run_requests(
-        self, role: ModelRole, pending: deque[Request], verify_new: set[tuple[Any, ...]] | None = None
-    ) -> None:
+    def _run_requests(self, role: ModelRole, pending: deque[Request], verify_new: RowStates | None = None) -> None:
         """Sample the requests of one model, grade each completion and write its row.
 
         Args:
             role: the model.
             pending: the requests. The engine takes them from the left while it runs, so requests can be added.
-            verify_new: keys of the verifications in the run, to request those of each new solution as it finishes; None
+            verify_new: the verifications in the run, to request those of each new solution as it finishes; None
                 if another model verifies.
         """
         if not pending:
@@ -239,13 +245,12 @@ class Sampler(RowSampler):
         self.run.verify_lock()  # a moved folder would look empty
         correct = self.run.read_frame(SOLUTIONS_TABLE, ["correct"])["correct"].dropna()
         answers, verdicts = count_run_kinds(self.run)
-        rows = {table: len(self.run.read_keys(table)) for table in (SOLUTIONS_TABLE, VERIFICATIONS_TABLE)}
         accuracy = float(correct.astype(float).mean())
-        done = rows[SOLUTIONS_TABLE], rows[VERIFICATIONS_TABLE]
+        done = sum(answers.values()) - answers["failed"], sum(verdicts.values()) - verdicts["failed"]
         searches = self.run.read_frame(SEARCHES_TABLE, ["correct", "status"])
         search_grades = searches.loc[searches["status"] == "ok", "correct"]
         counts = {SOLUTIONS_TABLE: done[0], VERIFICATIONS_TABLE: done[1], SEARCHES_TABLE: len(search_grades)}
-        counts |= {SCORES_TABLE: len(self.run.read_keys(SCORES_TABLE))} if self.config.scored else {}
+        counts |= {SCORES_TABLE: count_ok_rows(self.run, SCORES_TABLE)} if self.config.scored else {}
         empty_tables = tuple(
             table.name for table, count in counts.items() if self.expected.count_rows(table) and not count
         )

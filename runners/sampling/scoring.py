@@ -13,12 +13,14 @@ from isocompute.runners.engines.clock import build_clock_columns
 from isocompute.runners.parsing.steps import split_steps
 from isocompute.runners.parsing.thinking import cut_thinking
 from isocompute.runners.prompts import Prompt
+from isocompute.runners.sampling.solution_texts import read_solution_texts
 from isocompute.runners.scorers import Scorer, ScoreRequest, ScoreResult
 from isocompute.runners.scorers.genrm import VerdictScorer
 from isocompute.runners.storage.digests import digest_text
 from isocompute.runners.storage.expected import ExpectedRows
+from isocompute.runners.storage.row_states import RowStates, read_row_states
 from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.schema import DIGEST_COLUMN, SCORES_TABLE, SOLUTIONS_TABLE
+from isocompute.runners.storage.schema import DIGEST_COLUMN, SCORES_TABLE
 from isocompute.runners.tasks import Problem
 
 
@@ -75,13 +77,13 @@ def score_solutions(
     if not config.scored:
         return failed
     expected = ExpectedRows(config, list(problems))
-    missing_keys = set(expected.find_missing_keys(SCORES_TABLE, run.read_keys(SCORES_TABLE)))
+    scored = read_row_states(run, SCORES_TABLE, list(problems), [*expected.get_axis_sizes(SCORES_TABLE).values()])
     texts = dict[tuple[str, int], str]()
-    missing = list(build_score_requests(config, run, problems, missing_keys, texts))
+    missing = list(build_score_requests(config, run, problems, scored, texts))
     if not missing:
         return failed
     total = expected.count_rows(SCORES_TABLE)
-    display.start_phase("scoring", total, total - len(missing_keys))
+    display.start_phase("scoring", total, total - scored.count_missing())
     pending = deque(request for request in missing if request.steps)
     writer = run.open_writer(SCORES_TABLE, config.checkpoint_seconds)
     loaded = None
@@ -110,7 +112,7 @@ def build_score_requests(
     config: Sweep,
     run: Run,
     problems: dict[str, Problem],
-    missing_keys: set[tuple[Any, ...]],
+    scored: RowStates,
     texts: dict[tuple[str, int], str],
 ) -> Iterator[ScoreRequest]:
     """Yield the solutions to be scored, split into steps and without their thinking.
@@ -119,16 +121,15 @@ def build_score_requests(
         config: the sweep.
         run: the run with the solutions.
         problems: the problems by id.
-        missing_keys: the keys of the missing scores.
+        scored: which scores the run has.
         texts: receives the digest of each text to be scored.
     """
-    frame = run.read_frame(SOLUTIONS_TABLE, ["problem_id", "solution_id", "text", "finish_reason", "status"])
-    for problem, i, text, reason, status in frame.itertuples(index=False, name=None):
-        if status == "ok" and (problem, i) in missing_keys:
-            visible = cut_thinking(text, config.solutions_thinking_end, reason != "length")
-            steps = split_steps(visible, config.step)
-            texts[problem, i] = digest_text(text)
-            yield ScoreRequest((problem, i), problems[problem].question, steps)
+    for problem, i, text, reason in read_solution_texts(run, scored, scored.mark_incomplete()):
+        assert text is not None, "a solution that is ok has a text"
+        visible = cut_thinking(text, config.solutions_thinking_end, reason != "length")
+        steps = split_steps(visible, config.step)
+        texts[problem, i] = digest_text(text)
+        yield ScoreRequest((problem, i), problems[problem].question, steps)
 
 
 def build_score_row(request: ScoreRequest, answer: ScoreResult, digest: str) -> dict[str, Any]:

@@ -31,14 +31,14 @@ class UnreadWatch:
 
     def __init__(self, config: Sweep, run: Run, problem_count: int) -> None:
         self.config = config
-        frame = run.read_frame(SOLUTIONS_TABLE, ["problem_id", "answer", "text", "finish_reason", "status"])
+        frame = run.read_frame(SOLUTIONS_TABLE, ["problem_id", "answer", "finish_reason", "status"])
         sampled = frame[frame["status"] == "ok"]
         self.is_over = bool(sampled["answer"].notna().any())
         self.unread = len(sampled)
         self.problems = set(sampled["problem_id"])
         self.problem_count = problem_count
         self.cut = int((sampled["finish_reason"] == "length").sum())
-        self.last_text = "" if sampled.empty else str(sampled["text"].iloc[-1] or "")
+        self.last_text = "" if self.is_over or sampled.empty else read_last_text(run)
 
     def add_answer(self, problem: str, answer: str | None, finish_reason: str | None, text: str) -> None:
         """Count an answer.
@@ -82,3 +82,9 @@ class UnreadWatch:
             f"No answer can be read in the first {self.unread:,} solutions of '{self.config.run}', so the sweep stops; "
             f"{advice}, or go on with --keep-going (keep_going=True in Python). The last text ends: {end!r}."
         )
+
+
+def read_last_text(run: Run) -> str:
+    """Return the text of the last solution whose status is ok; called while few were sampled."""
+    frame = run.read_frame(SOLUTIONS_TABLE, ["text", "status"])
+    return str(frame.loc[frame["status"] == "ok", "text"].iloc[-1] or "")

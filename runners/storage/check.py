@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import posixpath
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +23,7 @@ from isocompute.runners.storage.doubts import count_run_kinds
 from isocompute.runners.storage.expected import ExpectedRows, Gap
 from isocompute.runners.storage.files import MANIFEST_FILE
 from isocompute.runners.storage.provenance import ImportedRun, extract_origin
+from isocompute.runners.storage.row_states import RowStates
 from isocompute.runners.storage.run import PART_FILE_PATTERN, Run
 from isocompute.runners.storage.schema import (
     JUDGEMENT_TABLES,
@@ -43,6 +47,9 @@ from isocompute.runners.storage.validation import (
 
 CHECK_BATCH_ROWS = 50_000
 """Rows that are checked at a time."""
+
+MOST_STATES = 2**30
+"""The most verifications of a sweep whose states are held in memory, a byte each."""
 
 MAX_EXPECTED_ROWS = 10**6
 """The most solutions of a problem, or verifications of a solution, that a valid manifest requests."""
@@ -189,19 +196,42 @@ def scan_run(run: Run) -> tuple[CheckReport, list[ExaminedPart]]:
     config = origin if isinstance(origin, Sweep) else None
     imported = isinstance(origin, ImportedRun)
     parts: list[ExaminedPart] = []
+    verified: RowStates | None = None
     for table in TABLES.values():
         lenient = imported or (config is not None and is_imported_table(config, table))
         unanswered = config is not None and config.is_unanswered
-        table_parts, part_damage = read_parts(run, table, listed[table.name], lenient, unanswered)
+        states = prepare_states(config, parts) if table is VERIFICATIONS_TABLE else None
+        if config is not None and states is not None:
+            known, expected = validation.collect_known_texts(parts), ExpectedRows(config, states.problems)
+            check = partial(validation.check_verification_batch, known=known, expected=expected, states=states)
+            table_parts, part_damage = read_parts(run, table, listed[table.name], lenient, unanswered, check)
+            verified = states
+        else:
+            table_parts, part_damage = read_parts(run, table, listed[table.name], lenient, unanswered)
+            part_damage += validation.check_rows_together(table, [*parts, *table_parts], config)
         parts += table_parts
-        damage += [*part_damage, *validation.check_rows_together(table, parts, config)]
+        damage += part_damage
     if isinstance(origin, ImportedRun):
         damage = [replace(one, remedy=REIMPORT) for one in [*damage, *find_incomplete_tables(run, origin, parts)]]
     places = {part.path: i for i, part in enumerate(parts)}
     damage.sort(key=lambda one: places.get(one.path, -1))
     rows = {name: sum(int(p.sound.sum()) for p in parts if p.table.name == name) for name in TABLES if listed[name]}
-    missing = {} if config is None or config.policy is not None else collect_gaps(parts, config)
+    missing = {} if config is None or config.policy is not None else collect_gaps(parts, config, verified)
     return CheckReport(run.path, rows, damage, missing, notes + describe_stray_files(run)), parts
+
+
+def prepare_states(config: Sweep | None, parts: list[ExaminedPart]) -> RowStates | None:
+    """Return where the states of verifications are noted as they are read; None if that would take too much memory.
+
+    Args:
+        config: the sweep, if it is known; the keys of imports may be any numbers.
+        parts: the examined problems.
+    """
+    if config is None:
+        return None
+    problems = sorted(select_sound_rows(parts, PROBLEMS_TABLE)["problem_id"].to_pylist())
+    sizes = list(ExpectedRows(config).get_axis_sizes(VERIFICATIONS_TABLE).values())
+    return RowStates(problems, sizes) if len(problems) * math.prod(sizes) <= MOST_STATES else None
 
 
 def check_manifest(run: Run, begun: bool) -> tuple[Sweep | ImportedRun | None, list[Damage], list[str]]:
@@ -261,9 +291,23 @@ def find_incomplete_tables(run: Run, imported: ImportedRun, parts: list[Examined
 
 
 def read_parts(
-    run: Run, table: RunTable, paths: list[str], imported: bool, unanswered: bool
+    run: Run,
+    table: RunTable,
+    paths: list[str],
+    imported: bool,
+    unanswered: bool,
+    check: Callable[[list[ExaminedPart]], Iterator[Damage]] = lambda parts: iter(()),
 ) -> tuple[list[ExaminedPart], list[Damage]]:
-    """Read parts and check their values; small parts are checked together, which is much faster."""
+    """Read parts and check their values; small parts are checked together, which is much faster.
+
+    Args:
+        run: the run.
+        table: the table.
+        paths: its parts.
+        imported: whether the rows were imported, see `find_impossible_rows`.
+        unanswered: whether right answers may be unknown.
+        check: a further check, of some parts at a time.
+    """
     parts: list[ExaminedPart] = []
     damage: list[Damage] = []
     batch: list[tuple[ExaminedPart, pa.Table]] = []
@@ -284,9 +328,10 @@ def read_parts(
         )
         batch.append((parts[-1], content))
         if sum(content.num_rows for _, content in batch) >= CHECK_BATCH_ROWS:
-            damage += check_part_values(table, batch, imported, unanswered)
+            damage += [*check_part_values(table, batch, imported, unanswered), *check([part for part, _ in batch])]
             batch = []
-    return parts, damage + check_part_values(table, batch, imported, unanswered)
+    damage += [*check_part_values(table, batch, imported, unanswered), *check([part for part, _ in batch])]
+    return parts, damage
 
 
 def check_part_values(
@@ -315,12 +360,23 @@ def read_footer_row_count(run: Run, path: str) -> int | None:
         return None
 
 
-def collect_gaps(parts: list[ExaminedPart], config: Sweep) -> dict[str, list[Gap]]:
-    """Return the requested rows that are missing."""
+def collect_gaps(parts: list[ExaminedPart], config: Sweep, verified: RowStates | None = None) -> dict[str, list[Gap]]:
+    """Return the requested rows that are missing.
+
+    Args:
+        parts: the examined parts.
+        config: the sweep.
+        verified: the states of the verifications, if their parts have no keys any more.
+    """
     expected = ExpectedRows(config, select_sound_rows(parts, PROBLEMS_TABLE)["problem_id"].to_pylist())
     tables = [table for table in (SOLUTIONS_TABLE, VERIFICATIONS_TABLE, SCORES_TABLE) if expected.get_axis_sizes(table)]
     tables += [SEARCHES_TABLE] if config.searches else []
-    return {table.name: expected.find_gaps(table, select_sound_rows(parts, table)) for table in tables}
+    return {
+        table.name: expected.list_gaps(table, *verified.find_gap_ends())
+        if table is VERIFICATIONS_TABLE and verified is not None
+        else expected.find_gaps(table, select_sound_rows(parts, table))
+        for table in tables
+    }
 
 
 def describe_stray_files(run: Run) -> list[str]:

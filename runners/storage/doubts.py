@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pandas as pd
 
 from isocompute.runners.config.sweep import Sweep
@@ -9,6 +11,7 @@ from isocompute.runners.parsing.kinds import count_solution_kinds, count_verific
 from isocompute.runners.storage.digests import digest_text
 from isocompute.runners.storage.provenance import ImportedRun, extract_origin
 from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.scan import scan_last_rows
 from isocompute.runners.storage.schema import SOLUTIONS_TABLE, VERIFICATIONS_TABLE
 
 FEW_RIGHT = 0.005
@@ -82,9 +85,11 @@ def has_text_answers(solutions: pd.DataFrame) -> bool:
 def count_run_kinds(run: Run) -> tuple[dict[str, int], dict[str, int]]:
     """Return the number of solutions and of verifications of each kind in a run, see `runners.parsing.kinds`."""
     solutions = run.read_frame(SOLUTIONS_TABLE, ["answer", "correct", "finish_reason", "status"])
-    verifications = run.read_frame(VERIFICATIONS_TABLE, ["verdict", "finish_reason", "status"])
     has_answers = has_known_answers(solutions, extract_origin(run.read_manifest(), run.path))
-    return count_solution_kinds(solutions, has_answers), count_verification_kinds(verifications)
+    verdicts = Counter(count_verification_kinds(VERIFICATIONS_TABLE.schema.empty_table().to_pandas()))
+    for batch in scan_last_rows(run, VERIFICATIONS_TABLE, ["verdict", "finish_reason", "status"]):
+        verdicts.update(count_verification_kinds(batch.to_pandas()))
+    return count_solution_kinds(solutions, has_answers), dict(verdicts)
 
 
 def describe_doubts(solutions: pd.DataFrame, grader: str, has_answers: bool) -> list[str]:

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from isocompute.errors import RunError
 from isocompute.runners.config.search import SearchShape
@@ -152,16 +153,24 @@ class ExpectedRows:
             frame = frame[np.array([key not in failed for key in keys], dtype=bool)]
             first, *others = self.get_axis_sizes(table).values() or (0,)
             expected -= sum(number < first for _, number in failed) * math.prod(others)
-        if len(frame) < expected:
-            raise RunError(
-                f"The run at '{run.path}' is not complete: it has {len(frame):,} of {expected:,} {table.name}; "
-                "run its sweep again to complete it."
-            )
+        self.refuse_missing_rows(run, table, len(frame), expected)
         if table is SEARCHES_TABLE:
             return frame
         order = pd.Categorical(frame["problem_id"], categories=list(self.problems), ordered=True)
         by = ["problem_id", *table.key_names[1:]]
         return frame.assign(problem_id=order).sort_values(by, kind="stable", ignore_index=True)
+
+    def refuse_missing_rows(self, run: Run, table: RunTable, rows: int, expected: int) -> None:
+        """Raise unless a run has as many rows of a table as are expected.
+
+        Raises:
+            RunError: it has fewer.
+        """
+        if rows < expected:
+            raise RunError(
+                f"The run at '{run.path}' is not complete: it has {rows:,} of {expected:,} {table.name}; "
+                "run its sweep again to complete it."
+            )
 
     def find_gaps(self, table: RunTable, keys: pa.Table) -> list[Gap]:
         """Return the requested rows that are missing; rows with consecutive keys form one gap.
@@ -181,12 +190,17 @@ class ExpectedRows:
         existing = np.sort(np.ravel_multi_index([place.to_numpy() for place in places], shape))
         ends = np.concatenate([[-1], existing, [math.prod(shape)]])
         before = np.flatnonzero(np.diff(ends) > 1)
-        first, last = (
+        return self.list_gaps(table, ends[before] + 1, ends[before + 1] - 1)
+
+    def list_gaps(self, table: RunTable, first: NDArray[np.int64], last: NDArray[np.int64]) -> list[Gap]:
+        """Return gaps of a numbered table from the places of their ends in the box of keys, problems sorted by id."""
+        names = sorted(self.problems)
+        shape = (len(names), *self.get_axis_sizes(table).values())
+        keys = [
             [(names[p], *row) for p, *row in np.transpose(np.unravel_index(place, shape)).tolist()]
-            for place in (ends[before] + 1, ends[before + 1] - 1)
-        )
-        rows = (np.diff(ends)[before] - 1).tolist()
-        return [Gap(*gap) for gap in zip(first, last, rows, strict=True)]
+            for place in (first, last)
+        ]
+        return [Gap(*gap) for gap in zip(*keys, (last - first + 1).tolist(), strict=True)]
 
     def _find_search_gaps(self, keys: pa.Table) -> list[Gap]:
         existing = {tuple(row.values()) for row in keys.to_pylist()}

@@ -9,6 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
+
 import isocompute
 from isocompute.errors import ConfigError, RunError
 from isocompute.runners.config.sweep import Sweep, extract_sweep
@@ -18,6 +20,7 @@ from isocompute.runners.parsing.verdicts import VERDICT_READER
 from isocompute.runners.prompts import Prompt
 from isocompute.runners.storage.provenance import GOLD_AS_GIVEN, UPGRADED_KEY, read_grader_title
 from isocompute.runners.storage.run import RUN_FORMAT, Run
+from isocompute.runners.storage.scan import scan_table
 from isocompute.runners.storage.schema import (
     NODES_TABLE,
     PROBLEMS_TABLE,
@@ -213,7 +216,7 @@ def check_run_compatibility(
     given = {problem.problem_id: (problem.question, problem.gold) for problem in problems}
     stored = run.read_frame(PROBLEMS_TABLE, ["problem_id", "question", "gold"]).astype(object)
     stored = stored.where(stored.notna(), None)
-    lost = {name for name, _ in run.read_keys(SOLUTIONS_TABLE)} - set(stored["problem_id"]) if solved else set()
+    lost = find_solved_problems(run) - set(stored["problem_id"]) if solved else set()
     if lost and written.get("problems") != requested["problems"]:  # the same problems can be written again
         raise RunError(
             f"The run at '{run.path}' has solutions to '{min(lost)}' but has lost the question, and this sweep has "
@@ -232,6 +235,14 @@ def check_run_compatibility(
             normalised_gold = grader.normalise_answer(gold)
         if tuple(row) not in ((question, gold), (question, normalised_gold)):
             raise RunError(f"The run at '{run.path}' has another question or answer for the problem '{name}'.")
+
+
+def find_solved_problems(run: Run) -> set[str]:
+    """Return the ids of the problems that a run has solutions of, failed ones left out."""
+    names = set[str]()
+    for batch in scan_table(run, SOLUTIONS_TABLE, ["problem_id", "status"]):
+        names.update(pc.unique(batch.filter(pc.equal(batch["status"], "ok"))["problem_id"]).to_pylist())
+    return names
 
 
 def check_search_compatibility(run: Run, earlier: Sweep, config: Sweep) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -17,6 +18,7 @@ from isocompute.runners.storage.expected import count_expected_rows
 from isocompute.runners.storage.files import MANIFEST_FILE
 from isocompute.runners.storage.provenance import ImportedRun, extract_origin
 from isocompute.runners.storage.run import PART_FILE_PATTERN, Run
+from isocompute.runners.storage.scan import scan_last_rows
 from isocompute.runners.storage.schema import (
     PROBLEMS_TABLE,
     SCORES_TABLE,
@@ -167,7 +169,6 @@ def measure_run_progress(run: Run) -> RunProgress:
         read_token_rows(run, SOLUTIONS_TABLE, "correct"),
         read_token_rows(run, SEARCHES_TABLE, "correct"),
     )
-    verifications = read_token_rows(run, VERIFICATIONS_TABLE)
     correct = solutions.loc[solutions["status"] == "ok", "correct"].dropna()
     answers, verdicts = count_run_kinds(run)
     expected = {} if is_policy_run(origin) else count_expected_rows(origin, problems)
@@ -179,10 +180,10 @@ def measure_run_progress(run: Run) -> RunProgress:
         solutions_from=origin.source_run.run if isinstance(origin, Sweep) and origin.source_run is not None else None,
         models=origin.models,
         problems=len(problems),
-        solutions=measure_table_progress(solutions, expected.get("solutions", len(solutions))),
-        verifications=measure_table_progress(verifications, expected.get("verifications", len(verifications))),
-        scores=measure_table_progress(read_token_rows(run, SCORES_TABLE), expected.get("scores", 0)),
-        searches=measure_table_progress(searches, expected.get("searches", 0)),
+        solutions=measure_table_progress([solutions], expected.get("solutions")),
+        verifications=measure_table_progress(scan_token_rows(run, VERIFICATIONS_TABLE), expected.get("verifications")),
+        scores=measure_table_progress([read_token_rows(run, SCORES_TABLE)], expected.get("scores", 0)),
+        searches=measure_table_progress([searches], expected.get("searches", 0)),
         answers=answers,
         verdicts=verdicts,
         search_accuracy=float(search_grades.astype(float).mean()) if len(search_grades) else None,
@@ -202,17 +203,36 @@ def read_token_rows(run: Run, table: RunTable, *columns: str) -> pd.DataFrame:
     return frame.rename(columns=dict(zip(table.tokens, PROGRESS_TOKENS, strict=True)))
 
 
-def measure_table_progress(frame: pd.DataFrame, asked: int) -> TableProgress:
-    """Return a table's numbers of rows, failures and tokens."""
-    failed = frame.loc[frame["status"] != "ok", "status"].value_counts()
-    known = {kind: frame[kind].dropna() for kind in PROGRESS_TOKENS}
-    untold = frame.loc[frame["status"] == "ok", list(PROGRESS_TOKENS)].isna().sum()
+def scan_token_rows(run: Run, table: RunTable) -> Iterator[pd.DataFrame]:
+    """Yield a table's rows as `read_token_rows` returns them, in batches, so that memory does not grow with the run."""
+    for batch in scan_last_rows(run, table, ["status", *table.tokens]):
+        yield batch.rename_columns(["status", *PROGRESS_TOKENS]).to_pandas()
+
+
+def measure_table_progress(frames: Iterable[pd.DataFrame], asked: int | None) -> TableProgress:
+    """Return a table's numbers of rows, failures and tokens.
+
+    Args:
+        frames: its rows, see `read_token_rows`.
+        asked: rows that are requested; all rows if None.
+    """
+    rows, failed = Counter[bool](), Counter[str]()
+    known, tokens, untold = Counter[str](), Counter[str](), Counter[str]()
+    for frame in frames:
+        is_ok = frame["status"] == "ok"
+        rows.update({True: int(is_ok.sum()), False: int((~is_ok).sum())})
+        failed.update({str(reason): int(count) for reason, count in frame.loc[~is_ok, "status"].value_counts().items()})
+        for kind in PROGRESS_TOKENS:
+            counts = frame[kind].dropna()
+            known[kind] += len(counts)
+            tokens[kind] += int(counts.sum())
+            untold[kind] += int(frame.loc[is_ok, kind].isna().sum())
     return TableProgress(
-        done=int((frame["status"] == "ok").sum()),
-        asked=asked,
-        failures={str(reason): int(count) for reason, count in sorted(failed.items(), key=lambda f: (-f[1], f[0]))},
-        tokens={kind: int(counts.sum()) if len(counts) else None for kind, counts in known.items()},
-        untold={kind: int(untold[kind]) for kind in PROGRESS_TOKENS},
+        done=rows[True],
+        asked=rows.total() if asked is None else asked,
+        failures=dict(sorted(failed.items(), key=lambda each: (-each[1], each[0]))),
+        tokens={kind: tokens[kind] if known[kind] else None for kind in PROGRESS_TOKENS},
+        untold={kind: untold[kind] for kind in PROGRESS_TOKENS},
     )
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.parsing.verdicts import SKIPPED_FINISH_REASON
 from isocompute.runners.storage.expected import ExpectedRows
+from isocompute.runners.storage.row_states import Mask, RowStates
 from isocompute.runners.storage.schema import (
     DIGEST_COLUMN,
     GRADES_TABLE,
@@ -26,8 +27,6 @@ from isocompute.runners.storage.schema import (
     WAITING_STATUS,
     RunTable,
 )
-
-Mask = NDArray[np.bool_]
 
 DIGEST_NAME = DIGEST_COLUMN.name
 
@@ -43,6 +42,8 @@ LOWEST_NUMBERS = {"solution_id": 0, "verification_id": 0, "node_id": 1, "parent"
 REPAIR, RESTORE, RESWEEP, REIMPORT = "repair", "restore", "sweep", "import"
 """Remedies: set the part aside and sample its lost rows again; restore the file from a copy; run the sweep again, which
 adds what is missing; import the source again."""
+
+REPEATED_KEY = "with a key that appeared before"
 
 IMPORT_NULL_COLUMNS = ("question", "gold")
 """Columns of problems that may be null in an import. In a sweep the gold may, of problems to be answered."""
@@ -86,6 +87,14 @@ class ExaminedPart:
     ok: Mask
     sound: Mask
     digests: pa.ChunkedArray | None = None
+
+    def drop_keys(self) -> None:
+        """Drop what only checks against other rows need; the mask of a sound part takes no memory from then on."""
+        assert self.keys is not None, "a part that cannot be read has none"
+        self.keys = self.keys.schema.empty_table()  # a slice would keep the buffers
+        self.ok, self.digests = np.empty(0, dtype=bool), None
+        if self.sound.all():
+            self.sound = np.broadcast_to(np.True_, self.sound.shape)
 
 
 def find_impossible_rows(
@@ -204,9 +213,8 @@ def check_rows_together(table: RunTable, every: list[ExaminedPart], config: Swee
         return
     keys = pa.concat_tables([part.keys for part in parts])
     expected = None if config is None else ExpectedRows(config)
-    for name, limit in ({} if expected is None else expected.get_axis_sizes(table)).items():
-        beyond = pc.or_(pc.less(keys[name], 0), pc.greater_equal(keys[name], limit))
-        yield from mark_lost_rows(parts, to_boolean_mask(beyond), f"with a {name} outside the {limit:,} requested")
+    if expected is not None:
+        yield from mark_unrequested_rows(parts, keys, table, expected)
     if table in (SOLUTIONS_TABLE, NODES_TABLE, SEARCHES_TABLE):
         known = pc.unique(select_sound_rows(every, PROBLEMS_TABLE)["problem_id"])
         orphans = ~to_boolean_mask(pc.is_in(keys["problem_id"], value_set=known))
@@ -220,50 +228,107 @@ def check_rows_together(table: RunTable, every: list[ExaminedPart], config: Swee
         valid = np.concatenate([part.ok & part.sound for part in parts])
         yield from mark_lost_rows(parts, mark_orphan_nodes(keys, valid), "after a node that does not exist")
     if table in JUDGEMENT_TABLES:
-        solutions = select_sound_rows(every, SOLUTIONS_TABLE)
-        known = pc.unique(solutions["problem_id"])
-        judgement_codes, solution_codes = encode_solution_keys(keys, known), encode_solution_keys(solutions, known)
-        orphans = ~np.isin(judgement_codes, solution_codes)
-        yield from mark_lost_rows(parts, orphans, "of a solution that does not exist or failed", stray=True)
-        digests = pa.chunked_array([chunk for part in parts for chunk in get_part_digests(part).chunks], pa.string())
-        yield from mark_lost_rows(
-            parts,
-            mark_changed_texts(judgement_codes, digests, solution_codes, solutions[DIGEST_NAME]),
-            "of a text that differs from its solution's",
-            stray=True,
-        )
+        yield from check_judged_texts(parts, keys, collect_known_texts(every))
     ok, sound = np.concatenate([p.ok for p in parts]), np.concatenate([p.sound for p in parts])
-    yield from mark_lost_rows(parts, mark_repeated_keys(keys, ok, sound), "with a key that appeared before")
+    yield from mark_lost_rows(parts, mark_repeated_keys(keys, ok, sound), REPEATED_KEY)
+
+
+def check_verification_batch(
+    parts: list[ExaminedPart], known: KnownTexts, expected: ExpectedRows, states: RowStates
+) -> Iterator[Damage]:
+    """Yield the faults of some parts of verifications against other rows, as `check_rows_together` does for all parts.
+
+    Afterwards the parts have no keys, so that memory does not grow with the rows; `states` has those of sound rows.
+
+    Args:
+        parts: the next parts in the order of writing.
+        known: the solutions' texts.
+        expected: the requested rows.
+        states: the state of each requested key after the parts before; the sound rows of these are added.
+    """
+    parts = [part for part in parts if part.keys is not None]
+    if not parts:
+        return
+    keys = pa.concat_tables([part.keys for part in parts])
+    yield from mark_unrequested_rows(parts, keys, VERIFICATIONS_TABLE, expected)
+    yield from check_judged_texts(parts, keys, known)
+    ok, sound = np.concatenate([p.ok for p in parts]), np.concatenate([p.sound for p in parts])
+    places = np.where(sound, states.locate_rows(keys), -1)
+    yield from mark_lost_rows(parts, states.add_rows(places, ok), REPEATED_KEY)
+    for part in parts:
+        part.drop_keys()
+
+
+def mark_unrequested_rows(
+    parts: list[ExaminedPart], keys: pa.Table, table: RunTable, expected: ExpectedRows
+) -> Iterator[Damage]:
+    """Yield the damage of rows whose numbers are not requested."""
+    for name, limit in expected.get_axis_sizes(table).items():
+        beyond = pc.or_(pc.less(keys[name], 0), pc.greater_equal(keys[name], limit))
+        yield from mark_lost_rows(parts, to_boolean_mask(beyond), f"with a {name} outside the {limit:,} requested")
+
+
+@dataclass(frozen=True, eq=False)
+class KnownTexts:
+    """The digests of the texts of solutions that are ok and sound.
+
+    Args:
+        problems: ids of their problems.
+        codes: (n,) each solution's problem and number, as `encode_solution_keys` numbers them, in ascending order.
+        digests: the digest of each one's text.
+    """
+
+    problems: pa.Array
+    codes: NDArray[np.int64]
+    digests: pa.ChunkedArray
+
+    def mark_unknown(self, codes: NDArray[np.int64]) -> Mask:
+        """Mark the judgements of solutions that are not known, by the numbers of the solutions."""
+        return ~self._mark_known(codes)
+
+    def mark_changed(self, codes: NDArray[np.int64], digests: pa.ChunkedArray) -> Mask:
+        """Mark the judgements whose text is not their solution's present one.
+
+        Args:
+            codes: the number of each judgement's solution.
+            digests: the digest of the judged text; null if unknown.
+        """
+        mask = np.zeros(len(codes), dtype=bool)
+        comparable = to_boolean_mask(pc.is_valid(digests)) & self._mark_known(codes)
+        if comparable.any():
+            own = self.digests.take(pa.array(np.searchsorted(self.codes, codes[comparable])))
+            mask[comparable] = to_boolean_mask(pc.not_equal(digests.filter(pa.array(comparable)), own))
+        return mask
+
+    def _mark_known(self, codes: NDArray[np.int64]) -> Mask:
+        place = np.minimum(np.searchsorted(self.codes, codes), max(len(self.codes) - 1, 0))
+        return self.codes[place] == codes if len(self.codes) else np.zeros(len(codes), dtype=bool)
+
+
+def collect_known_texts(every: list[ExaminedPart]) -> KnownTexts:
+    """Return the digests of the texts of a run's solutions, from its examined parts."""
+    solutions = select_sound_rows(every, SOLUTIONS_TABLE)
+    problems = pc.unique(solutions["problem_id"])
+    codes = encode_solution_keys(solutions, problems)
+    order = np.argsort(codes, kind="stable")
+    return KnownTexts(problems, codes[order], solutions[DIGEST_NAME].take(pa.array(order)))
+
+
+def check_judged_texts(parts: list[ExaminedPart], keys: pa.Table, known: KnownTexts) -> Iterator[Damage]:
+    """Yield the damage of judgements of solutions that do not exist, or of other texts than these have."""
+    codes = encode_solution_keys(keys, known.problems)
+    yield from mark_lost_rows(
+        parts, known.mark_unknown(codes), "of a solution that does not exist or failed", stray=True
+    )
+    digests = pa.chunked_array([chunk for part in parts for chunk in get_part_digests(part).chunks], pa.string())
+    yield from mark_lost_rows(
+        parts, known.mark_changed(codes, digests), "of a text that differs from its solution's", stray=True
+    )
 
 
 def get_part_digests(part: ExaminedPart) -> pa.ChunkedArray:
     """Return the digests of a part's rows, null where unknown."""
     return part.digests if part.digests is not None else pa.chunked_array([pa.nulls(len(part.sound), pa.string())])
-
-
-def mark_changed_texts(
-    judgement_codes: NDArray[np.int64],
-    digests: pa.ChunkedArray,
-    solution_codes: NDArray[np.int64],
-    texts: pa.ChunkedArray,
-) -> Mask:
-    """Mark the judgements whose text is not their solution's present one.
-
-    Args:
-        judgement_codes: each judgement's problem and solution, as `encode_solution_keys` numbers them.
-        digests: the digest of the judged text; null if unknown.
-        solution_codes: each solution's problem and solution.
-        texts: the digest of each solution's text.
-    """
-    mask = np.zeros(len(judgement_codes), dtype=bool)
-    comparable = to_boolean_mask(pc.is_valid(digests)) & np.isin(judgement_codes, solution_codes)
-    if comparable.any():
-        order = np.argsort(solution_codes, kind="stable")
-        place = order[np.searchsorted(solution_codes[order], judgement_codes[comparable])]
-        mask[comparable] = to_boolean_mask(
-            pc.not_equal(digests.filter(pa.array(comparable)), texts.take(pa.array(place)))
-        )
-    return mask
 
 
 def mark_lost_rows(

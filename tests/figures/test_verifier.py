@@ -21,6 +21,7 @@ from isocompute.planner.estimate.pool_from_run import read_pool
 from isocompute.planner.estimate.profile_from_run import measure_verifier_rates
 from isocompute.planner.profile import read_profile
 from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.schema import VERIFICATIONS_TABLE
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +92,7 @@ def test_p_yes_is_calibrated_where_the_run_has_it():
     rates = measure_verifier_rates(pool.pool, *pool.groups)
     profile = read_profile("qwen2.5-coder-1.5b-gsm-symbolic").model_copy(update={"verifier": rates})
     bins = build_verifier_table(FigureSource(profile, run, pool)).query("panel == 'calibration'")
-    stated = pool.rows.verifications["p_yes"].dropna()
+    stated = run.read_frame(VERIFICATIONS_TABLE, ["p_yes"])["p_yes"].dropna()
     assert set(bins["measure"]) == {"p(yes)"}
     assert bins["count"].sum() == len(stated)
     assert (bins["x"] * bins["count"]).sum() == pytest.approx(stated.sum())

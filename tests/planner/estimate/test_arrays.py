@@ -1,13 +1,30 @@
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from isocompute.planner.estimate.arrays import build_pool_arrays
+from isocompute.planner.estimate.judged_rows import JUDGED_COLUMNS, JudgedRows
+from isocompute.runners.storage.schema import VERIFICATIONS_TABLE
 from isocompute.runners.storage.unequal import choose_pool_size
 
 COLUMNS = ["problem_id", "solution_id", "answer", "correct", "finish_reason", "score", "scored"]
+
+
+def judge(verdicts):
+    """Return verifications with the verdicts of ``(problem, solution, verdict)``, numbered in their order."""
+    numbers, rows = Counter(), []
+    for problem, solution, verdict in verdicts:
+        keys = {"problem_id": problem, "solution_id": solution, "verification_id": numbers[problem, solution]}
+        rows.append({**keys, "verdict": verdict, "status": "ok"})
+        numbers[problem, solution] += 1
+    judged = JudgedRows("abcde", (16, 16))
+    judged.add_batches([pa.Table.from_pylist(rows, VERIFICATIONS_TABLE.select_schema(JUDGED_COLUMNS))])
+    return judged
 
 
 def drawn(seed):
@@ -25,7 +42,7 @@ def drawn(seed):
             nested[problem].append((answer, correct, verdicts, *solutions[-1][-3:]))
     return (
         pd.DataFrame(solutions, columns=COLUMNS),
-        pd.DataFrame(verifications, columns=["problem_id", "solution_id", "verdict"]),
+        judge(verifications),
         nested,
     )
 
@@ -65,9 +82,7 @@ def test_rows_that_suffice_are_laid_out_in_their_order_verified_ones_first():
         [(p, i, f"{p}{i}", i == 1, "stop", i / 8, i < 3) for p in "ab" for i in range(4)], columns=COLUMNS
     )
     verdicts = [(p, i, v) for p, ids in (("a", (1, 3)), ("b", (0, 1))) for i in ids for v in (1.0, i / 8)]
-    layout = build_pool_arrays(
-        solutions, pd.DataFrame(verdicts, columns=["problem_id", "solution_id", "verdict"]), ["a", "b"]
-    )
+    layout = build_pool_arrays(solutions, judge(verdicts), ["a", "b"])
     assert layout.short == {}
     assert layout.verdicts.shape == (2, 2, 2)
     assert layout.answers[1].tolist() == ["b0", "b1", "b2", "b3"]
@@ -87,7 +102,7 @@ def test_missing_solutions_are_replaced_in_turn_and_short_problems_left_out():
     verdicts.remove(("a", 3, 1.0))
     layout = build_pool_arrays(
         pd.DataFrame(rows, columns=COLUMNS),
-        pd.DataFrame(verdicts, columns=["problem_id", "solution_id", "verdict"]),
+        judge(verdicts),
         list(ids),
     )
     assert layout.problems == ["a", "b", "d", "e"]
@@ -98,7 +113,7 @@ def test_missing_solutions_are_replaced_in_turn_and_short_problems_left_out():
     assert layout.judged[0].tolist() == [2, 2, 1, 2, 2, 2, 2]
     all_kept = build_pool_arrays(
         pd.DataFrame(rows, columns=COLUMNS),
-        pd.DataFrame(columns=["problem_id", "solution_id", "verdict"]),
+        judge([]),
         list(ids),
         fewest=True,
     )
@@ -109,7 +124,7 @@ def test_equal_numbers_are_laid_out_without_a_note():
     solutions = pd.DataFrame(
         [("a", 0, "x", True, "stop", np.nan, False), ("a", 1, None, None, "stop", np.nan, False)], columns=COLUMNS
     )
-    layout = build_pool_arrays(solutions, pd.DataFrame({"problem_id": [], "solution_id": [], "verdict": []}), ["a"])
+    layout = build_pool_arrays(solutions, judge([]), ["a"])
     assert layout.notes == []
     assert layout.verdicts is layout.judged is None
     assert layout.correct.tolist() == [[True, False]]

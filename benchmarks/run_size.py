@@ -1,0 +1,166 @@
+"""Time and peak memory of reading runs of 1 to 100 million verifications, drawn against their rows.
+
+    python -m benchmarks.run_size measure FOLDER [VERIFICATIONS …]
+    python -m benchmarks.run_size draw
+
+`measure` writes synthetic runs of 500 problems × 256 solutions with that many verifications of each solution (8, 24,
+80, 240 and 782 if not given) into the folder, where they stay, and reads each of them in a process of its own:
+
+- fit: all that a fit reads and adds up: the check of the run, the pool, the costs, the records of the problems and the
+  wall times. What follows, the estimates from the pool, depends on the pool's shape and is not measured here;
+- check: `isocompute check`;
+- resume: what a sweep does before its first request, the check included;
+- runs: `isocompute runs`.
+
+Its results are docs/run_size.csv, from which `draw` makes the figure.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.synthetic_runs import write_synthetic_run
+
+PROBLEMS, SOLUTIONS = 500, 256
+VERIFICATIONS = (8, 24, 80, 240, 782)
+RESULTS = Path("docs/run_size.csv")
+COLUMNS = ("step", "rows", "seconds", "processor_seconds", "megabytes")
+
+
+def read_for_fit(folder: str) -> None:
+    from isocompute.planner.estimate.costs import measure_costs
+    from isocompute.planner.estimate.pool_from_run import read_pool
+    from isocompute.planner.estimate.records import describe_problems
+    from isocompute.planner.estimate.timings import measure_timings
+    from isocompute.runners.storage.run import Run
+
+    run = Run(folder)
+    pool = read_pool(run)
+    measure_costs(pool)
+    describe_problems(run, pool)
+    measure_timings(pool)
+
+
+def check(folder: str) -> None:
+    from isocompute.runners.storage.check import check_run
+    from isocompute.runners.storage.run import Run
+
+    assert check_run(Run(folder)).is_whole
+
+
+def resume(folder: str) -> None:
+    """Do all that a sweep does before its first request, of a run that lacks nothing."""
+    from isocompute.runners.config.sweep import Sweep
+    from isocompute.runners.display import SilentDisplay
+    from isocompute.runners.grading import Grader
+    from isocompute.runners.sampling.sampler import Sampler
+    from isocompute.runners.storage.check import set_aside_stray_judgements
+    from isocompute.runners.storage.provenance import extract_origin
+    from isocompute.runners.storage.run import Run
+    from isocompute.runners.storage.schema import PROBLEMS_TABLE
+    from isocompute.runners.tasks import Problem
+
+    run = Run(folder)
+    with run.lock():
+        set_aside_stray_judgements(run)
+        names = [name for (name,) in sorted(run.read_keys(PROBLEMS_TABLE))]
+        problems = [Problem(name, "lab", f"What is {i}?", "0") for i, name in enumerate(names)]
+        config = extract_origin(run.read_manifest(), folder)
+        assert isinstance(config, Sweep)
+        grader = Grader("lab", "lab/1", lambda text: None, lambda answer: answer)
+        sampler = Sampler(config, run, problems, {}, grader, SilentDisplay(), refuse_model, refuse_model)
+        assert sampler.sample_missing_rows().sampled == 0
+
+
+def refuse_model(*arguments: object, **options: object) -> object:
+    raise AssertionError("nothing is missing, so no model is needed")
+
+
+def survey(folder: str) -> None:
+    from isocompute.runners.storage.progress import measure_run_progress
+    from isocompute.runners.storage.run import Run
+
+    assert measure_run_progress(Run(folder)).verifications.done
+
+
+STEPS: dict[str, Callable[[str], None]] = {"fit": read_for_fit, "check": check, "resume": resume, "runs": survey}
+
+
+def measure_step(step: str, folder: str) -> dict[str, float]:
+    """Return the seconds, the processor's seconds and the peak memory of a step in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.run_size", "step", step, folder]
+    return dict(json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout))
+
+
+def run_step(step: str, folder: str) -> None:
+    begun = time.perf_counter()
+    STEPS[step](folder)
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    figures = {
+        "seconds": time.perf_counter() - begun,
+        "processor_seconds": used.ru_utime + used.ru_stime,
+        "megabytes": used.ru_maxrss / 1024,
+    }
+    print(json.dumps({name: round(value, 1) for name, value in figures.items()}))
+
+
+def measure(folder: str, sizes: tuple[int, ...]) -> None:
+    """Measure every step on runs of every size; earlier results of other sizes stay in the file."""
+    rows: dict[tuple[str, int], dict[str, str]] = {}
+    if RESULTS.exists():
+        with RESULTS.open(newline="") as file:
+            rows = {(row["step"], int(row["rows"])): row for row in csv.DictReader(file)}
+    for each in sizes:
+        path, count = f"{folder}/{PROBLEMS}x{SOLUTIONS}x{each}", PROBLEMS * SOLUTIONS * each
+        if not os.path.exists(path):
+            write_synthetic_run(path, PROBLEMS, SOLUTIONS, each)
+        for step in STEPS:
+            figures = measure_step(step, path)
+            rows[step, count] = {"step": step, "rows": str(count), **{k: str(v) for k, v in figures.items()}}
+            print(rows[step, count], flush=True)
+            with RESULTS.open("w", newline="") as file:
+                writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+                writer.writeheader()
+                writer.writerows(
+                    sorted(rows.values(), key=lambda row: (list(STEPS).index(row["step"]), int(row["rows"])))
+                )
+
+
+def draw() -> None:
+    """Draw the results: time on logarithmic axes, where a line of slope 1 is linear, and peak memory."""
+    import pandas as pd
+
+    from isocompute.figures.style import get_figure, prepare_axes, render_file
+
+    table = pd.read_csv(RESULTS)
+    with prepare_axes(None, 2, (7.2, 3.2)) as panels:
+        for ax, column, title in zip(
+            panels, ("processor_seconds", "megabytes"), ("processor seconds", "peak memory, MB"), strict=True
+        ):
+            for step, rows in table.groupby("step", sort=False):
+                ax.plot(rows["rows"] / 1e6, rows[column], marker="o", markersize=3, label=step)
+            ax.set(xscale="log", xlabel="million verifications", title=title)
+            ax.grid(alpha=0.25, lw=0.5)
+        panels[0].set_yscale("log")
+        panels[1].set_ylim(0, None)
+        panels[0].legend(frameon=False)
+    for kind in ("png", "pdf"):
+        Path(f"docs/run_size.{kind}").write_bytes(render_file(get_figure(panels[0]), f"run_size.{kind}"))
+
+
+if __name__ == "__main__":
+    what, *arguments = sys.argv[1:]
+    if what == "step":
+        run_step(*arguments)
+    elif what == "measure":
+        measure(arguments[0], tuple(map(int, arguments[1:])) or VERIFICATIONS)
+    else:
+        draw()
