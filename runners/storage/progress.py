@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -15,8 +16,10 @@ from isocompute.runners.storage.check import require_whole_run
 from isocompute.runners.storage.doubts import count_run_kinds
 from isocompute.runners.storage.expected import count_expected_rows
 from isocompute.runners.storage.files import MANIFEST_FILE
+from isocompute.runners.storage.locking import LOCK_FILE_PATTERN
+from isocompute.runners.storage.part_names import PART_FILE_PATTERN
 from isocompute.runners.storage.provenance import ImportedRun, extract_origin
-from isocompute.runners.storage.run import PART_FILE_PATTERN, Run
+from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import (
     PROBLEMS_TABLE,
     SCORES_TABLE,
@@ -148,7 +151,7 @@ def is_run_folder(top: Run, inside: list[str]) -> bool:
     """Return whether a folder's content is a run's: a manifest beside a table or a lock, or a table's parts."""
     names = {posixpath.basename(path): path for path in inside}
     tables = [names[name] for name in TABLES if name in names and top.fs.isdir(names[name])]
-    if MANIFEST_FILE in names and (tables or ".lock" in names):
+    if MANIFEST_FILE in names and (tables or any(map(LOCK_FILE_PATTERN.fullmatch, names))):
         return True
     return any(PART_FILE_PATTERN.search(path) for table in tables for path in top.fs.ls(table, detail=False))
 
@@ -218,9 +221,11 @@ def measure_table_progress(frame: pd.DataFrame, asked: int) -> TableProgress:
 
 def find_last_write(run: Run) -> datetime | None:
     """Return the time at which the last part of a run was written; None if unknown."""
-    last = [run.list_parts(table)[-1:] for table in TABLES.values()]
+    moments = []
     try:
-        moments = [run.fs.modified(path) for paths in last for path in paths]
+        for path in (path for table in TABLES.values() for path in run.list_parts(table)[-1:]):
+            with suppress(FileNotFoundError):  # joined with others meanwhile
+                moments.append(run.fs.modified(path))
     except NotImplementedError:
         return None
     return max((m if m.tzinfo else m.replace(tzinfo=UTC) for m in moments), default=None)
