@@ -144,7 +144,9 @@ def require_whole_run(run: Run) -> None:
 def set_aside_stray_judgements(run: Run) -> list[Damage]:
     """Set aside judgements of texts that a run does not hold; called before a sweep resumes it.
 
-    A solution that was lost and sampled again may have another text, which the old judgements do not apply to.
+    A solution that was lost and sampled again may have another text, which the old judgements do not apply to. A store
+    keeps its objects as they were written, so there it is done only if a part was set aside: otherwise a sweep would
+    read all that is done before it goes on.
 
     Args:
         run: locked by this process.
@@ -155,10 +157,18 @@ def set_aside_stray_judgements(run: Run) -> list[Damage]:
     Raises:
         DataError: the run is damaged in another way.
     """
+    if not (run.local or has_damaged_parts(run)):
+        return []
     report, parts = scan_run(run)
     refuse_damage(run, [damage for damage in report.damage if damage.remedy != RESWEEP and not damage.stray])
     set_aside_damaged_parts(run, parts)
     return [damage for damage in report.damage if damage.stray]
+
+
+def has_damaged_parts(run: Run) -> bool:
+    """Return whether a part of a run was set aside."""
+    folders = (posixpath.join(run.root, table) for table in TABLES)
+    return any(".damaged" in posixpath.basename(path) for folder in folders for path in run.fs.find(folder))
 
 
 def refuse_damage(run: Run, damages: list[Damage]) -> None:

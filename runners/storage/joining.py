@@ -97,8 +97,16 @@ def compact_table(run: Run, table: RunTable) -> JoinedTable:
     return JoinedTable(table.name, len(parts), len(kept), len(retired))
 
 
-def join_written_parts(run: Run, table: RunTable) -> None:
-    """Delete what was retired before, and join the parts of a table in a store that a sweep is writing."""
+def join_written_parts(run: Run, table: RunTable, number: int) -> None:
+    """Delete what was retired before, and join the parts of a table that is being written in a store, now and then.
+
+    Args:
+        run: the run, locked by this process unless its store cannot lock it.
+        table: the table.
+        number: the number of the next part.
+    """
+    if number % JOINED_WHILE_WRITING:
+        return
     sizes = run.list_files(table)
     parts, retired = select_parts(sizes)
     run.delete_parts(retired)

@@ -183,14 +183,15 @@ def list_leases(fs: Any, root: str) -> list[Lease]:
     """Return the leases of a run, as the store has them now."""
     fs.invalidate_cache(root)
     try:
-        paths = fs.ls(root, detail=False)
+        files = fs.ls(root, detail=True)
     except FileNotFoundError:
         return []
     leases = []
-    for path in paths:
+    for path, size in ((file["name"].rstrip("/"), file["size"]) for file in files):
         if found := re.fullmatch(rf"{re.escape(LOCK_FILE)}(?:-(\d+))?", posixpath.basename(path)):
             with suppress(FileNotFoundError):  # given back meanwhile
-                leases.append(decode_lease(path, int(found[1] or 0), fs.cat_file(path)))
+                content = fs.cat_file(path, start=0, end=size) if size else b""
+                leases.append(decode_lease(path, int(found[1] or 0), content))
     return leases
 
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from isocompute.errors import RunError
-from isocompute.runners.storage.joining import JOINED_WHILE_WRITING, join_written_parts
+from isocompute.errors import DataError, RunError
+from isocompute.runners.storage.joining import join_written_parts
 from isocompute.runners.storage.part_names import find_next_number
 from isocompute.runners.storage.schema import RunTable
 
@@ -61,8 +61,8 @@ class PartWriter:
                 content = build_arrow_table(waiting, self.table.schema)
                 self.run.write_part(self.table, f"part-{number:05d}{self.name}.parquet", content)
                 self.part = (number + 1, [])  # one assignment: an interrupt never loses rows
-                if not self.run.local and (number + 1) % JOINED_WHILE_WRITING == 0:
-                    join_written_parts(self.run, self.table)
+                if not self.run.local:
+                    join_written_parts(self.run, self.table, number + 1)
             self.since = time.monotonic()
 
     def drop_rows(self) -> None:
@@ -74,7 +74,7 @@ class PartWriter:
             self.part[1].clear()
 
     def _flush_late(self) -> None:
-        with suppress(RunError):  # the rows stay buffered; the next call raises the same error
+        with suppress(DataError, RunError):  # rows that were not written stay buffered; the next call raises again
             self.flush()
 
 

@@ -133,7 +133,8 @@ class Run:
         if type(format_) is not int or format_ not in READABLE_FORMATS:
             raise RunError(
                 f"The run at '{self.path}' has the format {format_!r:.40}, but this version of isocompute reads "
-                f"formats {READABLE_FORMATS[0]} to {READABLE_FORMATS[-1]}; use the version that wrote it, or a newer one."
+                f"formats {READABLE_FORMATS[0]} to {READABLE_FORMATS[-1]}; use the version that wrote it, or a newer "
+                "one."
             )
         return manifest
 
@@ -268,8 +269,9 @@ class Run:
         """Open a part; from a store, a small or whole one is read in one request, and columns one by one."""
         if self.local:
             return self.fs.open(path, "rb")
-        if columns is None or self._sizes.get(path, SMALL_PART_BYTES + 1) <= SMALL_PART_BYTES:
-            return io.BytesIO(self.fs.cat_file(path))
+        size = self._sizes.get(path)
+        if size and (columns is None or size <= SMALL_PART_BYTES):
+            return io.BytesIO(self.fs.cat_file(path, start=0, end=size))  # a range, or the size is asked for first
         return self.fs.open(path, "rb", cache_type="none")
 
     def read_frame(self, table: RunTable, columns: list[str] | None = None) -> pd.DataFrame:
