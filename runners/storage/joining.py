@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from isocompute.errors import RunError
 from isocompute.runners.storage.part_names import (
     JOINED_FORMAT,
     Block,
@@ -76,7 +77,12 @@ def compact_run(run: Run) -> list[JoinedTable]:
     """
     run.read_manifest()  # raises if there is no run
     overlays = {overlay.name for overlay in OVERLAYS.values()}  # they are one part, which is replaced as a whole
-    with run.lock():
+    with run.lock() as lock:
+        if not lock.is_guarded:
+            raise RunError(
+                f"The run at '{run.path}' cannot be compacted, because its store cannot keep a second writer out, whose "
+                "parts would be lost; copy the run to another store."
+            )
         run.update_format(JOINED_FORMAT)
         return [
             joined
@@ -101,11 +107,11 @@ def join_written_parts(run: Run, table: RunTable, number: int) -> None:
     """Delete what was retired before, and join the parts of a table that is being written in a store, now and then.
 
     Args:
-        run: the run, locked by this process unless its store cannot lock it.
+        run: the run; without a lock that keeps other writers out, nothing is joined.
         table: the table.
         number: the number of the next part.
     """
-    if number % JOINED_WHILE_WRITING:
+    if number % JOINED_WHILE_WRITING or run.held is None or not run.held.is_guarded:
         return
     sizes = run.list_files(table)
     parts, retired = select_parts(sizes)
