@@ -80,8 +80,8 @@ def compact_run(run: Run) -> list[JoinedTable]:
     with run.lock() as lock:
         if not lock.is_guarded:
             raise RunError(
-                f"The run at '{run.path}' cannot be compacted, because its store cannot keep a second writer out, whose "
-                "parts would be lost; copy the run to another store."
+                f"The run at '{run.path}' cannot be compacted, because its store cannot keep a second writer out, "
+                "whose parts would be lost; copy the run to another store."
             )
         run.update_format(JOINED_FORMAT)
         return [

@@ -73,7 +73,7 @@ def kill_and_resume(s3, place, kills, rows, seed):
 
 
 def test_a_killed_writer_loses_and_repeats_nothing(s3, place):
-    kill_and_resume(s3, place, kills=2, rows=60, seed=1)
+    kill_and_resume(s3, place, kills=2, rows=40, seed=1)
 
 
 @pytest.mark.soak
@@ -110,13 +110,13 @@ def check_parts_are_whole(run):
 
 
 def test_of_two_processes_one_writes(s3, place):
-    first = start_writer(place, 200)
+    first = start_writer(place, 60)
     first.stdout.readline()
-    code, said = end_writer(start_writer(place, 200))
+    code, said = end_writer(start_writer(place, 60))
     assert code != 0
     assert "is locked by process" in said or "Another process is writing" in said
     assert end_writer(first)[0] == 0
-    assert sorted(read_numbers(Run(place))) == list(range(200))
+    assert sorted(read_numbers(Run(place))) == list(range(60))
 
 
 def test_a_store_that_is_slow_or_refuses_now_and_then_costs_time_and_no_row(s3, place):
@@ -225,7 +225,7 @@ def test_a_writer_joins_its_parts_as_they_become_many(s3, place, monkeypatch):
 def test_a_sweep_on_the_server_gives_the_rows_of_a_disk_and_every_command_reads_them(
     s3, place, written_run, small, scripted, command, tmp_path
 ):
-    run_sweep(small(run=place, solutions=4, checkpoint_seconds=1e-9), load=scripted())
+    run_sweep(small(run=place, solutions=4), load=scripted())
     s3.network.heal()
     run_sweep(small(run=place), load=scripted())
     for table in (SOLUTIONS_TABLE, VERIFICATIONS_TABLE):
