@@ -190,8 +190,9 @@ class Sampler(RowSampler):
         self, solved: set[tuple[Any, ...]], verified: set[tuple[Any, ...]]
     ) -> Iterator[Request]:
         """Yield the requests for missing verifications of the solutions in the run."""
-        if not self.config.to_verify:
-            return
+        missing = self.expected.find_missing_keys(VERIFICATIONS_TABLE, verified) if self.config.to_verify else ()
+        if not any(key[:2] in solved for key in missing):
+            return  # no text is read for what is done
         frame = self.run.read_frame(SOLUTIONS_TABLE, ["problem_id", "solution_id", "text", "finish_reason"])
         for problem, solution_id, text, reason in frame.itertuples(index=False, name=None):
             if (problem, solution_id) in solved and problem in self.problems:

@@ -31,14 +31,17 @@ class UnreadWatch:
 
     def __init__(self, config: Sweep, run: Run, problem_count: int) -> None:
         self.config = config
-        frame = run.read_frame(SOLUTIONS_TABLE, ["problem_id", "answer", "text", "finish_reason", "status"])
+        frame = run.read_frame(SOLUTIONS_TABLE, ["problem_id", "answer", "finish_reason", "status"])
         sampled = frame[frame["status"] == "ok"]
         self.is_over = bool(sampled["answer"].notna().any())
         self.unread = len(sampled)
         self.problems = set(sampled["problem_id"])
         self.problem_count = problem_count
         self.cut = int((sampled["finish_reason"] == "length").sum())
-        self.last_text = "" if sampled.empty else str(sampled["text"].iloc[-1] or "")
+        self.last_text = ""
+        if not (self.is_over or sampled.empty):
+            texts = run.read_frame(SOLUTIONS_TABLE, ["text", "status"])
+            self.last_text = str(texts.loc[texts["status"] == "ok", "text"].iloc[-1] or "")
 
     def add_answer(self, problem: str, answer: str | None, finish_reason: str | None, text: str) -> None:
         """Count an answer.

@@ -143,7 +143,8 @@ def plan_blocks(parts: list[NamedPart], sizes: dict[str, int], least: int, facto
     widths = [least]
     while widths[-1] * factor <= end:
         widths.append(widths[-1] * factor)
-    left, blocks = parts, []
+    left = parts
+    blocks: list[Block] = []
     for width in reversed(widths):
         inside: dict[int, list[NamedPart]] = {}
         for part in left:

@@ -37,7 +37,8 @@ import pyarrow.parquet as pq
 from isocompute.errors import DataError, IsocomputeError, RunError
 from isocompute.runners.documents import parse_json
 from isocompute.runners.storage.files import MANIFEST_FILE, describe_store_error, locate_store, replace_file
-from isocompute.runners.storage.locking import LOCK_FILE, LOCK_FILE_PATTERN, RunLock, lock_run
+from isocompute.runners.storage.leases import LOCK_FILE
+from isocompute.runners.storage.locking import LOCK_FILE_PATTERN, RunLock, lock_run
 from isocompute.runners.storage.part_names import (
     JOINED_FORMAT,
     PART_FILE_PATTERN,

@@ -1,8 +1,8 @@
 """A server of S3's protocol on the loopback, and a double of a faulty network before it.
 
 The server is moto's: of those that pip installs, it is the one that knows conditional writes (``If-None-Match`` and
-``If-Match``), uploads in pieces, and pages of lists. It does not check a condition and write in one step, as S3 does, so
-writes go through it one at a time.
+``If-Match``), uploads in pieces, and pages of lists. It does not check a condition and write in one step, as S3 does,
+so writes go through it one at a time.
 """
 
 from __future__ import annotations
