@@ -122,7 +122,9 @@ def find_runs(folder: str) -> Iterator[Run]:
         RunError: the folder does not exist.
     """
     top = Run(folder)
-    if not top.fs.isdir(top.root):
+    with top._translate_read_errors(top.root):
+        is_folder = top.fs.isdir(top.root)
+    if not is_folder:
         raise RunError(f"There is no folder '{folder}' to look for runs in.")
     for root in find_run_folders(top, top.root, set()):
         inside = root.removeprefix(top.root).lstrip("/")

@@ -106,7 +106,9 @@ class Run:
     @property
     def exists(self) -> bool:
         """True if the folder has a manifest."""
-        return bool(self.fs.exists(posixpath.join(self.root, MANIFEST_FILE)))
+        path = posixpath.join(self.root, MANIFEST_FILE)
+        with self._translate_read_errors(path):
+            return bool(self.fs.exists(path))
 
     def read_manifest(self) -> dict[str, Any]:
         """Return the manifest.
@@ -116,14 +118,16 @@ class Run:
             DataError: the manifest cannot be read.
         """
         manifest_path = posixpath.join(self.root, MANIFEST_FILE)
-        if not self.fs.exists(self.root):
+        with self._translate_read_errors(manifest_path):
+            is_there, is_file = self.fs.exists(self.root), self.fs.isfile(self.root)
+        if not is_there:
             raise RunError(f"There is no run at '{self.path}': the folder does not exist.")
-        if self.fs.isfile(self.root):
+        if is_file:
             raise RunError(
                 f"There is no run at '{self.path}': it is a file; `isocompute import FORMAT {self.path} -o RUN` makes "
                 "a run of another tool's log."
             )
-        if not self.fs.exists(manifest_path):
+        if not self.exists:
             raise RunError(f"There is no run at '{self.path}': the folder has no {MANIFEST_FILE}.")
         with self._translate_read_errors(manifest_path):
             content = self.fs.cat_file(manifest_path)
@@ -445,8 +449,12 @@ class Run:
             yield self.held
 
     def _void_late_parts(self) -> None:
-        """Make void what a former writer of a store may still send: at most the next part of each table."""
-        for table in TABLES.values():
+        """Make void what a former writer of a store may still send: at most the next part of each table.
+
+        Overlays are one part that is replaced as a whole, under one name; there the last request counts.
+        """
+        overlays = {overlay.name for overlay in OVERLAYS.values()}
+        for table in (table for table in TABLES.values() if table.name not in overlays):
             name = name_void_part(find_next_number(self.list_files(table)), token_hex(4))
             self._put_file(posixpath.join(self.root, table.name, name), b"")
 

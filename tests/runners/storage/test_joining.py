@@ -96,7 +96,7 @@ def test_compact_stopped_at_any_step_leaves_every_row_once_and_is_finished_by_th
                 run = write_parts(folder, count)
                 left = [step]
 
-                def stop(run, *arguments, change=change, after=after, left=left):
+                def stop(run, *arguments, name=name, change=change, after=after, left=left):
                     left[0] -= 1
                     if left[0] < 0 and not after:
                         raise StopError
@@ -149,7 +149,7 @@ def test_a_part_that_is_listed_and_cannot_be_read_is_one_sentence(tmp_path, monk
     run = write_parts(tmp_path / "run", 2)
     missing = f"{run.root}/solutions/part-00009.parquet"
     monkeypatch.setattr(Run, "list_parts", lambda run, table: [missing])
-    with pytest.raises(GonePartError, match="part-00009.parquet cannot be read"):
+    with pytest.raises(GonePartError, match=r"part-00009\.parquet cannot be read"):
         run.read_table(SOLUTIONS_TABLE)
 
 

@@ -9,9 +9,12 @@ import time
 import pytest
 
 from isocompute.errors import RunError
+from isocompute.runners.grading import load_grader_by_name
+from isocompute.runners.sampling.sweep import run_sweep
 from isocompute.runners.storage import leases
+from isocompute.runners.storage.regrade import regrade_run
 from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.schema import SOLUTIONS_TABLE
+from isocompute.runners.storage.schema import GRADES_TABLE, SOLUTIONS_TABLE
 
 ROW = {"problem_id": "p", "text": "…", "answer": "7", "correct": True, "status": "ok"}
 
@@ -141,6 +144,15 @@ def test_a_part_that_arrives_after_its_writer_lost_the_run_is_not_read(place):
         other.add_rows([{**ROW, "solution_id": 1, "answer": "8"}])
         other.flush()
     assert Run(place).read_frame(SOLUTIONS_TABLE, ["solution_id", "answer"]).values.tolist() == [[0, "7"], [1, "8"]]
+
+
+def test_a_run_that_was_taken_over_is_graded_again_as_any_other(s3, small, scripted):
+    place = f"s3://{s3.bucket}/run"
+    run = Run(run_sweep(small(run=place), load=scripted()).run)
+    put_lease(run, seconds=0)
+    with load_grader_by_name("boxed-number") as grader:
+        regrade_run(run, grader)
+    assert len(run.list_parts(GRADES_TABLE)) == 1
 
 
 def test_the_lease_of_a_failed_write_is_left_run_out_so_that_the_write_is_void(s3):

@@ -154,6 +154,16 @@ def test_a_missing_bucket_is_one_sentence(s3):
         Run("s3://no-such-bucket/run").read_manifest()
 
 
+def test_a_server_that_is_gone_is_one_sentence_for_every_command(s3, place, refused, monkeypatch):
+    import fsspec
+
+    away = fsspec.filesystem("s3", client_kwargs={"endpoint_url": "http://127.0.0.1:9"}, skip_instance_cache=True)
+    monkeypatch.setattr(away, "retries", 1)
+    monkeypatch.setattr("fsspec.core.url_to_fs", lambda path, **_: (away, path.removeprefix("s3://")))
+    for arguments in (("check", place), ("runs", place), ("compact", place), ("fit", place)):
+        assert "9" in refused(*arguments)
+
+
 def lay_out_parts(count):
     """Return the parts that a writer leaves of so many, if they are small."""
     parts: list[NamedPart] = []
