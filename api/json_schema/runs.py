@@ -137,7 +137,7 @@ class CheckJson(CommandJson):
 
 
 class JoinedTableJson(JsonBlock):
-    """What was joined of a table."""
+    """The parts of a table before and after they were joined."""
 
     before: int
     """The parts that were read before."""

@@ -27,10 +27,10 @@ def compact(
       isocompute compact runs/mine
     """
     from isocompute.cli.screens.runs import print_joined_tables
-    from isocompute.runners.storage.joining import compact_run
+    from isocompute.runners.storage.joining import join_run_parts
     from isocompute.runners.storage.run import Run
 
-    tables = compact_run(Run(run))
+    tables = join_run_parts(Run(run))
     if json_:
         from isocompute.api.json_schema.runs import build_compact_json
 

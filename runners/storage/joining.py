@@ -32,8 +32,8 @@ from isocompute.errors import RunError
 from isocompute.runners.storage.part_names import (
     JOINED_FORMAT,
     Block,
+    choose_blocks,
     name_joined_part,
-    plan_blocks,
     select_parts,
 )
 from isocompute.runners.storage.schema import OVERLAYS, TABLES, RunTable
@@ -53,7 +53,7 @@ READERS = 16
 
 @dataclass(frozen=True)
 class JoinedTable:
-    """What was joined of a table.
+    """The parts of a table before and after they were joined.
 
     Args:
         table: its name.
@@ -68,7 +68,7 @@ class JoinedTable:
     deleted: int
 
 
-def compact_run(run: Run) -> list[JoinedTable]:
+def join_run_parts(run: Run) -> list[JoinedTable]:
     """Join the small parts of every table of a run, and delete the retired ones.
 
     Raises:
@@ -87,19 +87,19 @@ def compact_run(run: Run) -> list[JoinedTable]:
         return [
             joined
             for table in TABLES.values()
-            if table.name not in overlays and (joined := compact_table(run, table)).before + joined.deleted
+            if table.name not in overlays and (joined := join_table_parts(run, table)).before + joined.deleted
         ]
 
 
-def compact_table(run: Run, table: RunTable) -> JoinedTable:
+def join_table_parts(run: Run, table: RunTable) -> JoinedTable:
     """Join the small parts of a table, and delete the retired ones."""
     sizes = run.list_files(table)
     parts, _ = select_parts(sizes)
-    blocks = plan_blocks(parts, sizes, least=2, factor=2, most_bytes=JOINED_BYTES)
+    blocks = choose_blocks(parts, sizes, least=2, factor=2, most_bytes=JOINED_BYTES)
     for block in blocks:
         join_block(run, table, block)
     kept, retired = select_parts(run.list_files(table))
-    run.delete_parts(retired)
+    run.remove_parts(retired)
     return JoinedTable(table.name, len(parts), len(kept), len(retired))
 
 
@@ -115,8 +115,8 @@ def join_written_parts(run: Run, table: RunTable, number: int) -> None:
         return
     sizes = run.list_files(table)
     parts, retired = select_parts(sizes)
-    run.delete_parts(retired)
-    for block in plan_blocks(parts, sizes, JOINED_WHILE_WRITING, 8, JOINED_BYTES):
+    run.remove_parts(retired)
+    for block in choose_blocks(parts, sizes, JOINED_WHILE_WRITING, 8, JOINED_BYTES):
         join_block(run, table, block)
 
 

@@ -49,7 +49,7 @@ CONDITIONAL_PROTOCOLS = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "memor
 """Protocols of stores that can refuse, in the writing request itself, to overwrite an object."""
 
 REFUSAL_CODES = {"PreconditionFailed", "ConditionalRequestConflict", "412"}
-"""What S3 answers when an object exists already, or is being created by another request."""
+"""Error codes of S3 for an object that exists already, or is being created by another request."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class HeldLease:
         self.fs.pipe_file(self.lease.name, encode_lease(self.lease, seconds))
         self.valid_until = before + seconds
 
-    def renew_until_end(self) -> None:
+    def keep_renewed(self) -> None:
         """Renew the lease until it ends, four times in its time; a failed renewal is tried again."""
         seconds = self.lease.seconds or LEASE_SECONDS
         while not self._ended.wait(seconds / 4):
@@ -126,7 +126,7 @@ class HeldLease:
                 self.verify()
                 self.write(seconds)
 
-    def end(self, renewal: Thread) -> None:
+    def release_lease(self, renewal: Thread) -> None:
         """Stop renewing, and give the lease back; one with a request under way is left, as run out."""
         self._ended.set()
         renewal.join(self.lease.seconds)
@@ -161,22 +161,24 @@ def hold_lease(place: StorePath, path: str, create: dict[str, Any]) -> Iterator[
         number, token_hex(8), identify_machine(), os.getpid(), LEASE_SECONDS,
     )  # fmt: skip
     held = HeldLease(fs, root, path, own, has_predecessor=bool(former), valid_until=read_clock() + LEASE_SECONDS)
-    if not create_object(fs, own.name, encode_lease(own, LEASE_SECONDS), create) and own not in list_leases(fs, root):
+    if not write_new_object(fs, own.name, encode_lease(own, LEASE_SECONDS), create) and own not in list_leases(
+        fs, root
+    ):
         raise RunError(f"Another process is writing the run at '{path}'; wait for it, or stop it.")
-    renewal = Thread(target=held.renew_until_end, name="renewal of a lease", daemon=True)
+    renewal = Thread(target=held.keep_renewed, name="renewal of a lease", daemon=True)
     renewal.start()
     try:
         for lease in list_leases(fs, root):
             if lease.number > number or lease not in (own, *former):  # of a writer that began meanwhile
                 raise RunError(f"Another process is writing the run at '{path}'; wait for it, or stop it.")
         # create again: some stores of these protocols overwrite all the same
-        held.is_guarded = not create_object(fs, own.name, encode_lease(own, LEASE_SECONDS), create)
+        held.is_guarded = not write_new_object(fs, own.name, encode_lease(own, LEASE_SECONDS), create)
         for lease in former:
             with suppress(FileNotFoundError):
                 fs.rm_file(lease.name)
         yield held
     finally:
-        held.end(renewal)
+        held.release_lease(renewal)
 
 
 def list_leases(fs: Any, root: str) -> list[Lease]:
@@ -254,7 +256,7 @@ def measure_age(fs: Any, root: str, lease: Lease) -> float:
             fs.rm_file(probe)
 
 
-def create_object(fs: Any, name: str, content: bytes, create: dict[str, Any]) -> bool:
+def write_new_object(fs: Any, name: str, content: bytes, create: dict[str, Any]) -> bool:
     """Write an object unless it exists; return whether the store says that this request wrote it.
 
     If the answer to a request is lost, its repetition finds the object: then the content tells whose it is.

@@ -123,7 +123,9 @@ class Block:
     parts: tuple[NamedPart, ...]
 
 
-def plan_blocks(parts: list[NamedPart], sizes: dict[str, int], least: int, factor: int, most_bytes: int) -> list[Block]:
+def choose_blocks(
+    parts: list[NamedPart], sizes: dict[str, int], least: int, factor: int, most_bytes: int
+) -> list[Block]:
     """Return the largest blocks of parts to join, in order.
 
     Only blocks whose numbers are all taken are joined, because further parts would be retired as they are written.
@@ -136,7 +138,7 @@ def plan_blocks(parts: list[NamedPart], sizes: dict[str, int], least: int, facto
         most_bytes: the most bytes of a block.
 
     >>> parts = [NamedPart(f"t/part-{i:05d}.parquet", i) for i in range(7)]
-    >>> [(b.first, b.size) for b in plan_blocks(parts, {p.path: 1 for p in parts}, least=2, factor=2, most_bytes=3)]
+    >>> [(b.first, b.size) for b in choose_blocks(parts, {p.path: 1 for p in parts}, least=2, factor=2, most_bytes=3)]
     [(0, 2), (2, 2), (4, 2)]
     """
     end = max((part.end for part in parts), default=0)

@@ -70,10 +70,10 @@ class GonePartError(RunError):
     """A part was listed, and is gone: its rows are in a joined part now, if the run is whole."""
 
 
-Result = TypeVar("Result")
+ReadResult = TypeVar("ReadResult")
 
 
-def retry_gone_parts(read: Callable[[], Result]) -> Result:
+def retry_gone_parts(read: Callable[[], ReadResult]) -> ReadResult:
     """Return what a function reads that lists parts; it begins anew if a part is gone, because parts were joined.
 
     Raises:
@@ -201,7 +201,7 @@ class Run:
         self._sizes |= sizes
         return sizes
 
-    def delete_parts(self, parts: Iterable[NamedPart]) -> None:
+    def remove_parts(self, parts: Iterable[NamedPart]) -> None:
         """Delete retired files of a table."""
         self.verify_lock()
         for part in parts:
@@ -445,10 +445,10 @@ class Run:
             stack.callback(setattr, self, "held", None)
             self._remove_temporaries()
             if self.held.has_predecessor:
-                self._void_late_parts()
+                self._exclude_late_parts()
             yield self.held
 
-    def _void_late_parts(self) -> None:
+    def _exclude_late_parts(self) -> None:
         """Make void what a former writer of a store may still send: at most the next part of each table.
 
         Overlays are one part that is replaced as a whole, under one name; there the last request counts.

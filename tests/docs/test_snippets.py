@@ -17,6 +17,7 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+import fsspec
 import pytest
 
 from isocompute.cli import main as cli
@@ -89,6 +90,7 @@ class Reader:
             for name, _, value in (word.partition("=") for word in words[1:]):
                 self.environment[name] = value
                 self.export(name, value)
+            fsspec.get_filesystem_class("s3").clear_instance_cache()  # a store's client keeps what it was made with
             return ""
         if words[:2] == ["pip", "install"]:
             return self.install(words[2:])

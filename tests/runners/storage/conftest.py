@@ -101,9 +101,11 @@ def s3(s3_server, monkeypatch):
 
     for name, value in s3_server.environment.items():
         monkeypatch.setenv(name, value)
+    fsspec.get_filesystem_class("s3").clear_instance_cache()  # one of another test leads to another server
     s3_server.network.heal()
     s3_server.bucket = f"bucket-{next(BUCKETS)}"
     fsspec.filesystem("s3").mkdir(s3_server.bucket)
     s3_server.network.heal()
     yield s3_server
     s3_server.network.heal()
+    fsspec.get_filesystem_class("s3").clear_instance_cache()

@@ -9,7 +9,7 @@ import pytest
 from isocompute.errors import RunError
 from isocompute.runners.storage import joining
 from isocompute.runners.storage.check import check_run
-from isocompute.runners.storage.joining import compact_run
+from isocompute.runners.storage.joining import join_run_parts
 from isocompute.runners.storage.run import GonePartError, Run
 from isocompute.runners.storage.schema import SOLUTIONS_TABLE
 
@@ -48,14 +48,14 @@ def read_numbers(run):
 def test_compact_joins_and_changes_no_row(place):
     run = write_parts(place, 11)
     before = run.read_table(SOLUTIONS_TABLE)
-    (table,) = compact_run(run)
+    (table,) = join_run_parts(run)
     assert (table.table, table.before, table.after, table.deleted) == ("solutions", 11, 3, 10)
     assert run.read_table(SOLUTIONS_TABLE).equals(before)
     assert len(run.list_files(SOLUTIONS_TABLE)) == 3
     assert run.read_manifest()["format"] == 3
-    assert [table.deleted for table in compact_run(run)] == [0]
+    assert [table.deleted for table in join_run_parts(run)] == [0]
     write_parts(place, 5, first=11)
-    (table,) = compact_run(run)
+    (table,) = join_run_parts(run)
     assert read_numbers(Run(place)) == list(range(16))
     assert (table.before, table.after) == (8, 1)
 
@@ -68,7 +68,7 @@ def test_a_retried_row_follows_the_failed_one(place):
         for row in (failed, {**failed, "solution_id": 2}, {**ROW, "solution_id": 1}):
             writer.add_rows([row])
             writer.flush()
-    compact_run(run)
+    join_run_parts(run)
     assert len(run.list_parts(SOLUTIONS_TABLE)) == 1
     assert run.read_frame(SOLUTIONS_TABLE, ["solution_id", "status"]).values.tolist() == [
         [0, "ok"], [1, "ok"], [2, "the server failed"],
@@ -80,14 +80,14 @@ def test_the_largest_parts_are_left_alone(tmp_path, monkeypatch):
     run = write_parts(tmp_path / "run", 8)
     size = max(run.list_files(SOLUTIONS_TABLE).values())
     monkeypatch.setattr(joining, "JOINED_BYTES", 2 * size)
-    (table,) = compact_run(run)
+    (table,) = join_run_parts(run)
     assert (table.before, table.after) == (8, 4)
 
 
 def test_compact_stopped_at_any_step_leaves_every_row_once_and_is_finished_by_the_next(place, monkeypatch):
     """It is stopped before and after each change of a file, in turn."""
     count, least = (3, 2) if place.startswith("s3") else (6, 2)
-    for name in ("_put_file", "delete_parts"):
+    for name in ("_put_file", "remove_parts"):
         change = getattr(Run, name)
         for after in (False, True):
             step = 0
@@ -100,7 +100,7 @@ def test_compact_stopped_at_any_step_leaves_every_row_once_and_is_finished_by_th
                     left[0] -= 1
                     if left[0] < 0 and not after:
                         raise StopError
-                    if name == "delete_parts":
+                    if name == "remove_parts":
                         for part in list(arguments[0])[: None if left[0] >= 0 else 2]:
                             change(run, [part])
                     else:
@@ -111,14 +111,14 @@ def test_compact_stopped_at_any_step_leaves_every_row_once_and_is_finished_by_th
                 with monkeypatch.context() as patch:
                     patch.setattr(Run, name, stop)
                     try:
-                        compact_run(run)
+                        join_run_parts(run)
                         stopped = False
                     except StopError:
                         stopped = True
                 assert read_numbers(Run(folder)) == list(range(count))
                 if not stopped:
                     break
-                compact_run(Run(folder))
+                join_run_parts(Run(folder))
                 assert read_numbers(Run(folder)) == list(range(count))
                 assert len(Run(folder).list_files(SOLUTIONS_TABLE)) == least
                 step += 1
@@ -136,7 +136,7 @@ def test_a_reader_has_every_row_once_whatever_is_joined_between_its_requests(pla
 
             def read_part(self, table, path, columns=None, moment=moment, run=run):
                 if self.read == moment:
-                    compact_run(run)
+                    join_run_parts(run)
                 self.read += 1
                 return super().read_part(table, path, columns)
 
@@ -168,7 +168,7 @@ def test_readers_and_joining_at_the_same_time(place):
         reader.start()
     for round_ in range(4):
         write_parts(place, 4, first=3 + 4 * round_)
-        compact_run(run)
+        join_run_parts(run)
     ended.set()
     for reader in readers:
         reader.join()
@@ -179,15 +179,15 @@ def test_readers_and_joining_at_the_same_time(place):
 def test_a_run_is_compacted_by_nobody_while_it_is_written(place):
     run = write_parts(place, 2)
     with run.lock(), pytest.raises(RunError, match="is writing the run|is locked by process"):
-        compact_run(Run(place))
+        join_run_parts(Run(place))
 
 
 def test_a_compacted_run_is_intact_can_be_resumed_and_says_what_is_left_over(written_run, small, scripted, monkeypatch):
     from isocompute.runners.sampling.sweep import run_sweep
 
     run_sweep(small(solutions=8), load=scripted())
-    monkeypatch.setattr(Run, "delete_parts", lambda run, parts: None)
-    compact_run(Run(written_run))
+    monkeypatch.setattr(Run, "remove_parts", lambda run, parts: None)
+    join_run_parts(Run(written_run))
     monkeypatch.undo()
     report = check_run(Run(written_run))
     assert report.is_whole
@@ -196,5 +196,5 @@ def test_a_compacted_run_is_intact_can_be_resumed_and_says_what_is_left_over(wri
     )
     assert run_sweep(small(solutions=9), load=scripted()).solutions == 36
     assert Run(written_run).read_manifest()["format"] == 3
-    compact_run(Run(written_run))
+    join_run_parts(Run(written_run))
     assert not any("joined" in note for note in check_run(Run(written_run)).notes)

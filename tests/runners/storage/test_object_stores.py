@@ -16,8 +16,8 @@ from isocompute.errors import RunError
 from isocompute.runners.sampling.sweep import run_sweep
 from isocompute.runners.storage import joining
 from isocompute.runners.storage.check import check_run
-from isocompute.runners.storage.joining import compact_run
-from isocompute.runners.storage.part_names import NamedPart, name_joined_part, parse_part_name, plan_blocks
+from isocompute.runners.storage.joining import join_run_parts
+from isocompute.runners.storage.part_names import NamedPart, choose_blocks, name_joined_part, parse_part_name
 from isocompute.runners.storage.parts import build_arrow_table
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import SOLUTIONS_TABLE, VERIFICATIONS_TABLE
@@ -128,7 +128,7 @@ def test_a_store_that_is_slow_or_refuses_now_and_then_costs_time_and_no_row(s3, 
         writer = run.open_writer(SOLUTIONS_TABLE)
         for number in range(20):
             write_row(writer, number)
-    compact_run(run)
+    join_run_parts(run)
     assert sorted(read_numbers(run)) == list(range(20))
     s3.network.heal()
     assert read_numbers(Run(place)) == list(range(20))
@@ -170,7 +170,7 @@ def lay_out_parts(count):
     for number in range(count):
         parts.append(NamedPart(f"/part-{number:05d}.parquet", number))
         if (number + 1) % joining.JOINED_WHILE_WRITING == 0:
-            blocks = plan_blocks(parts, dict.fromkeys((part.path for part in parts), 1), 64, 8, 10**9)
+            blocks = choose_blocks(parts, dict.fromkeys((part.path for part in parts), 1), 64, 8, 10**9)
             for block in blocks:
                 parts = [part for part in parts if part not in block.parts]
                 parts.append(parse_part_name("/" + name_joined_part(block.first, block.size, "0a")))

@@ -8,10 +8,10 @@ import pytest
 
 from isocompute.runners.storage.part_names import (
     NamedPart,
+    choose_blocks,
     find_next_number,
     name_joined_part,
     name_void_part,
-    plan_blocks,
     select_parts,
 )
 
@@ -63,7 +63,9 @@ def test_joining_again_and_again_reads_every_number_once(seed):
         paths.add(part(find_next_number(paths)))
         if rng.random() < 0.2:
             parts, retired = select_parts(paths)
-            for block in plan_blocks(parts, dict.fromkeys(paths, 1), 2, rng.choice((2, 4)), rng.choice((3, 10, 1000))):
+            for block in choose_blocks(
+                parts, dict.fromkeys(paths, 1), 2, rng.choice((2, 4)), rng.choice((3, 10, 1000))
+            ):
                 paths.add(joined(block.first, block.size, f"{step:x}"))
             if rng.random() < 0.5:
                 paths -= {each.path for each in retired}
@@ -73,13 +75,13 @@ def test_joining_again_and_again_reads_every_number_once(seed):
 
 def test_a_block_holds_no_number_that_is_still_to_come():
     parts = [NamedPart(part(number), number) for number in range(101)]
-    blocks = plan_blocks(parts, dict.fromkeys(map(part, range(101)), 1), least=2, factor=2, most_bytes=10**9)
+    blocks = choose_blocks(parts, dict.fromkeys(map(part, range(101)), 1), least=2, factor=2, most_bytes=10**9)
     assert [(block.first, block.size, len(block.parts)) for block in blocks] == [(0, 64, 64), (64, 32, 32), (96, 4, 4)]
 
 
 def test_a_hundred_thousand_parts_become_few_while_they_are_written():
     parts = [NamedPart(part(number), number) for number in range(100_000)]
-    blocks = plan_blocks(parts, {each.path: 200_000 for each in parts}, least=64, factor=8, most_bytes=64 * 2**20)
+    blocks = choose_blocks(parts, {each.path: 200_000 for each in parts}, least=64, factor=8, most_bytes=64 * 2**20)
     alone = len(parts) - sum(len(block.parts) for block in blocks)
     assert (len(blocks), alone) == (1562, 32)
     assert {block.size for block in blocks} == {64}  # 512 parts of this size would be too large
