@@ -178,7 +178,7 @@ def test_readers_and_joining_at_the_same_time(place):
 
 def test_a_run_is_compacted_by_nobody_while_it_is_written(place):
     run = write_parts(place, 2)
-    with run.lock(), pytest.raises(RunError, match="is writing the run|is locked by process"):
+    with run.lock(), pytest.raises(RunError, match=r"is writing the run|is locked by process"):
         join_run_parts(Run(place))
 
 

@@ -38,7 +38,7 @@ def start_writer(place, rows, padding=20):
 
 
 def end_writer(process):
-    out, errors = process.communicate(timeout=300)
+    _, errors = process.communicate(timeout=300)
     return process.returncode, errors.decode()
 
 
@@ -143,7 +143,7 @@ def test_a_store_that_never_answers_is_one_sentence_and_what_was_written_is_inta
         write_row(writer, 0)
         s3.network.fault = lambda method, path: "503"
         write_row(writer, 1)
-    with pytest.raises(RunError, match="cannot be read: .*its content may be intact"):
+    with pytest.raises(RunError, match=r"cannot be read: .*its content may be intact"):
         read_numbers(run)
     s3.network.heal()
     assert read_numbers(Run(place)) == [0]
