@@ -157,10 +157,15 @@ def test_a_missing_bucket_is_one_sentence(s3):
 def test_a_server_that_is_gone_is_one_sentence_for_every_command(s3, place, refused, monkeypatch):
     import fsspec
 
-    away = fsspec.filesystem("s3", client_kwargs={"endpoint_url": "http://127.0.0.1:9"}, skip_instance_cache=True)
+    away = fsspec.filesystem(
+        "s3",
+        client_kwargs={"endpoint_url": "http://127.0.0.1:9"},
+        config_kwargs={"retries": {"max_attempts": 0}},
+        skip_instance_cache=True,
+    )
     monkeypatch.setattr(away, "retries", 1)
     monkeypatch.setattr("fsspec.core.url_to_fs", lambda path, **_: (away, path.removeprefix("s3://")))
-    for arguments in (("check", place), ("runs", place), ("compact", place), ("fit", place)):
+    for arguments in (("check", place), ("runs", place), ("compact", place), ("fit", place, "-o", "p.json")):
         assert "9" in refused(*arguments)
 
 
