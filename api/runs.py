@@ -11,7 +11,7 @@ from isocompute.errors import ConfigError
 from isocompute.runners.parsing.printable import format_error_value
 from isocompute.runners.storage.building import build_hidden_run
 from isocompute.runners.storage.files import describe_place
-from isocompute.runners.storage.locking import LOCK_FILE
+from isocompute.runners.storage.locking import LOCK_FILE_PATTERN
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.scan import count_ok_rows
 from isocompute.runners.storage.schema import (
@@ -94,7 +94,7 @@ class OpenedRun(Result):
             root = self._run.root.rstrip("/")
             for file in self._run.fs.find(root):
                 name = file[len(root) :].strip("/")
-                if name == LOCK_FILE:
+                if LOCK_FILE_PATTERN.fullmatch(name):
                     continue
                 place = f"{begun.root}/{name}"
                 begun.fs.makedirs(place.rpartition("/")[0], exist_ok=True)

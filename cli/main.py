@@ -16,6 +16,7 @@ from rich.console import Console
 
 from isocompute.cli.commands import (
     check,
+    compact,
     difficulty,
     evaluate,
     figures,
@@ -56,6 +57,7 @@ for module in (
     tasks,
     runs,
     check,
+    compact,
     upgrade,
     tree,
     fit,

@@ -1,4 +1,4 @@
-"""The JSON of commands on runs and tasks: ``runs``, ``check``, ``upgrade`` and ``tasks``."""
+"""The JSON of commands on runs and tasks: ``runs``, ``check``, ``compact``, ``upgrade`` and ``tasks``."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # what they import takes longer than a plan
     from isocompute.planner.profile import Profile
     from isocompute.runners.config.tasks import TaskEntry
     from isocompute.runners.storage.check import CheckReport
+    from isocompute.runners.storage.joining import JoinedTable
     from isocompute.runners.storage.progress import RunProgress, UnreadableRun
     from isocompute.runners.storage.upgrade import UpgradedRun
 
@@ -135,6 +136,26 @@ class CheckJson(CommandJson):
     """Harmless observations."""
 
 
+class JoinedTableJson(JsonBlock):
+    """The parts of a table before and after they were joined."""
+
+    before: int
+    """The parts that were read before."""
+    after: int
+    """The parts that are read now."""
+    deleted: int
+    """The files that were deleted, because a joined part holds their rows."""
+
+
+class CompactJson(CommandJson):
+    """``compact RUN --json``: how many parts became how many."""
+
+    run: str
+    """The run's folder."""
+    tables: dict[str, JoinedTableJson]
+    """By table, if it has parts."""
+
+
 class UpgradeJson(CommandJson):
     """``upgrade SOURCE -o NEW --json``: what was written in the newest format."""
 
@@ -202,6 +223,12 @@ def build_runs_json(found: Sequence[RunProgress | UnreadableRun]) -> list[RunPro
 def build_check_json(report: CheckReport, is_whole: bool) -> CheckJson:
     """Return the report of a check as JSON; ``is_whole`` is after the repair, if one was asked for."""
     return CheckJson.model_validate({**vars(report), "whole": is_whole})
+
+
+def build_compact_json(run: str, tables: Sequence[JoinedTable]) -> CompactJson:
+    """Return what was joined as JSON."""
+    counts = {table.table: {name: count for name, count in vars(table).items() if name != "table"} for table in tables}
+    return CompactJson.model_validate({"run": run, "tables": counts})
 
 
 def build_upgraded_run_json(source: str, found: UpgradedRun | None) -> UpgradeJson:

@@ -17,6 +17,7 @@ from isocompute.api.json_schema.policies import PoliciesJson
 from isocompute.api.json_schema.prices import PriceJson
 from isocompute.api.json_schema.runs import (
     CheckJson,
+    CompactJson,
     RunProgressJson,
     TasksJson,
     UnreadableRunJson,
@@ -38,6 +39,7 @@ COMMAND_BLOCKS: dict[str, Any] = {
     "sweep": PriceJson,
     "runs": list[RunProgressJson | UnreadableRunJson],
     "check": CheckJson,
+    "compact": CompactJson,
     "grade": GradeJson | GraderComparisonJson,
     "import": ImportJson,
     "upgrade": UpgradedRunJson | UpgradedProfileJson | UpgradeJson,

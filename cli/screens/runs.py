@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # these imports take longer than most commands
     from isocompute.runners.config.tasks import TaskEntry
     from isocompute.runners.sampling.sampler import SweepSummary
     from isocompute.runners.storage.grader_comparison import GraderComparison
+    from isocompute.runners.storage.joining import JoinedTable
     from isocompute.runners.storage.log_comparison import LogComparison
     from isocompute.runners.storage.regrade import RegradeResult
 
@@ -90,6 +91,17 @@ def print_run_progress(console: Console, run: RunProgress) -> None:
         print_plain_line(
             console, f"  … and in {len(reasons) - MAX_SHOWN_ITEMS:,} other ways (--json lists all)", style="yellow"
         )
+
+
+def print_joined_tables(console: Console, run: str, tables: list[JoinedTable]) -> None:
+    """Print how many parts became how many."""
+    if not any(table.before > table.after or table.deleted for table in tables):
+        print_plain_line(console, f"{run} has no parts to join; nothing was changed.")
+        return
+    print_plain_line(console, f"Joined the parts of {run}:")
+    for table in tables:
+        deleted = f", {format_count(table.deleted, 'file')} deleted" if table.deleted else ""
+        print_plain_line(console, f"  {table.table}: {table.before:,} → {table.after:,}{deleted}")
 
 
 def print_check_report(console: Console, report: CheckReport, repaired: bool) -> None:

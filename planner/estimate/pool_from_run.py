@@ -38,7 +38,7 @@ from isocompute.runners.storage.imported_scores import (
     has_missing_step,
 )
 from isocompute.runners.storage.provenance import ImportedRun, extract_model_sizes, extract_origin, read_grader_title
-from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.run import Run, retry_gone_parts
 from isocompute.runners.storage.schema import (
     PROBLEMS_TABLE,
     SEARCHES_TABLE,
@@ -140,6 +140,15 @@ def read_pool(run: Run, problems_with: int | None = None, only: Collection[str] 
     Raises:
         RunError: there is no run, rows are missing, every problem is left out, or there are no independent solutions.
         DataError: a part is damaged, or its content is invalid.
+    """
+    return retry_gone_parts(lambda: read_listed_pool(run, problems_with, only))
+
+
+def read_listed_pool(run: Run, problems_with: int | None, only: Collection[str] | None) -> RunPool:
+    """Return what `read_pool` does.
+
+    Raises:
+        GonePartError: a part was joined with others meanwhile.
     """
     manifest = run.read_manifest()
     origin = extract_origin(manifest, run.path)

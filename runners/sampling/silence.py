@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from isocompute.runners.engines import Completion, Request
-from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.run import Run, retry_gone_parts
 from isocompute.runners.storage.schema import SOLUTIONS_TABLE, VERIFICATIONS_TABLE, RunTable
 
 SILENT_BATCH_SIZE, SILENT_BATCH_PROBLEMS = 32, 4
@@ -90,7 +90,8 @@ def find_tables_with_text(run: Run) -> set[str]:
         DataError: a part is damaged.
         RunError: the disk or the store refuses to read a part.
     """
-    return {table.name for table in (SOLUTIONS_TABLE, VERIFICATIONS_TABLE) if any(_scan_row_texts(run, table))}
+    tables = (SOLUTIONS_TABLE, VERIFICATIONS_TABLE)
+    return retry_gone_parts(lambda: {table.name for table in tables if any(_scan_row_texts(run, table))})
 
 
 def _scan_row_texts(run: Run, table: RunTable) -> Iterator[bool]:

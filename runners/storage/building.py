@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from isocompute.errors import EngineError, RunError
 from isocompute.runners.storage.files import MANIFEST_FILE
-from isocompute.runners.storage.locking import LOCK_FILE
+from isocompute.runners.storage.locking import LOCK_FILE_PATTERN
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import PROBLEMS_TABLE, TABLES
 
@@ -41,7 +41,7 @@ def build_hidden_run(target: Run, work: str, mark: str) -> Iterator[Run]:
         )
     with hidden.lock():
         try:
-            clear_run_folder(hidden, keep=LOCK_FILE)  # leftovers of a killed process
+            clear_run_folder(hidden, keep_lock=True)  # leftovers of a killed process
             yield hidden
             if target.local:
                 os.rename(hidden.root, target.root)
@@ -73,11 +73,11 @@ def remove_unsampled_run(run: Run) -> Iterator[None]:
         raise
 
 
-def clear_run_folder(run: Run, keep: str = "") -> None:
-    """Remove what is in a run's folder, except one name."""
+def clear_run_folder(run: Run, keep_lock: bool = False) -> None:
+    """Remove what is in a run's folder."""
     paths = run.fs.ls(run.root, detail=False) if run.fs.exists(run.root) else []
     for path in paths:
-        if posixpath.basename(path) != keep:
+        if not (keep_lock and LOCK_FILE_PATTERN.fullmatch(posixpath.basename(path))):
             run.fs.rm(path, recursive=True)
 
 
@@ -91,5 +91,6 @@ def remove_run_folder(run: Run) -> None:
 def move_run_into_place(begun: Run, target: Run) -> None:
     """Move a run within a store, its manifest last, because a folder without one is no run. The lock is left behind."""
     names = [posixpath.basename(path) for path in begun.fs.ls(begun.root, detail=False)]
-    for name in sorted(set(names) - {LOCK_FILE}, key=lambda name: name == MANIFEST_FILE):
+    names = [name for name in names if not LOCK_FILE_PATTERN.fullmatch(name)]
+    for name in sorted(names, key=lambda name: name == MANIFEST_FILE):
         begun.fs.mv(posixpath.join(begun.root, name), posixpath.join(target.root, name), recursive=True)

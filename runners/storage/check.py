@@ -22,9 +22,10 @@ from isocompute.runners.storage.digests import digest_text
 from isocompute.runners.storage.doubts import count_run_kinds
 from isocompute.runners.storage.expected import ExpectedRows, Gap
 from isocompute.runners.storage.files import MANIFEST_FILE
+from isocompute.runners.storage.part_names import PART_FILE_PATTERN, select_parts
 from isocompute.runners.storage.provenance import ImportedRun, extract_origin
 from isocompute.runners.storage.row_states import RowStates
-from isocompute.runners.storage.run import PART_FILE_PATTERN, Run
+from isocompute.runners.storage.run import GonePartError, Run, retry_gone_parts
 from isocompute.runners.storage.schema import (
     JUDGEMENT_TABLES,
     PROBLEMS_TABLE,
@@ -150,7 +151,9 @@ def require_whole_run(run: Run) -> None:
 def set_aside_stray_judgements(run: Run) -> list[Damage]:
     """Set aside judgements of texts that a run does not hold; called before a sweep resumes it.
 
-    A solution that was lost and sampled again may have another text, which the old judgements do not apply to.
+    A solution that was lost and sampled again may have another text, which the old judgements do not apply to. A store
+    keeps its objects as they were written, so there it is done only if a part was set aside: otherwise a sweep would
+    read all that is done before it goes on.
 
     Args:
         run: locked by this process.
@@ -161,10 +164,18 @@ def set_aside_stray_judgements(run: Run) -> list[Damage]:
     Raises:
         DataError: the run is damaged in another way.
     """
+    if not (run.local or has_damaged_parts(run)):
+        return []
     report, parts = scan_run(run)
     refuse_damage(run, [damage for damage in report.damage if damage.remedy != RESWEEP and not damage.stray])
     set_aside_damaged_parts(run, parts)
     return [damage for damage in report.damage if damage.stray]
+
+
+def has_damaged_parts(run: Run) -> bool:
+    """Return whether a part of a run was set aside."""
+    folders = (posixpath.join(run.root, table) for table in TABLES)
+    return any(".damaged" in posixpath.basename(path) for folder in folders for path in run.fs.find(folder))
 
 
 def refuse_damage(run: Run, damages: list[Damage]) -> None:
@@ -189,6 +200,15 @@ def collect_text_digests(table: RunTable, content: pa.Table) -> pa.ChunkedArray 
 
 def scan_run(run: Run) -> tuple[CheckReport, list[ExaminedPart]]:
     """Return the report on a run, and its parts with their sound rows."""
+    return retry_gone_parts(lambda: scan_listed_parts(run))
+
+
+def scan_listed_parts(run: Run) -> tuple[CheckReport, list[ExaminedPart]]:
+    """Return what `scan_run` does.
+
+    Raises:
+        GonePartError: a part was joined with others meanwhile.
+    """
     # A sweep may be writing. Tables are listed before the tables that they refer to, so that every verification finds
     # its solution. The manifest is read last, so that no row exceeds it.
     listed = {table.name: run.list_parts(table) for table in reversed(TABLES.values())}
@@ -315,6 +335,8 @@ def read_parts(
         try:
             content = run.read_part(table, path)
             content.validate(full=True)  # raises if a text is not UTF-8
+        except GonePartError:
+            raise
         except (DataError, pa.ArrowInvalid) as error:
             parts.append(ExaminedPart(table, path, None, np.empty(0, dtype=bool), np.empty(0, dtype=bool)))
             damage.append(Damage(path, extract_error_reason(path, error), read_footer_row_count(run, path), REPAIR))
@@ -382,13 +404,15 @@ def collect_gaps(parts: list[ExaminedPart], config: Sweep, verified: RowStates |
 def describe_stray_files(run: Run) -> list[str]:
     """Return notes on files that are in the tables' folders and are not parts."""
     paths = [path for table in TABLES for path in run.fs.find(posixpath.join(run.root, table))]
+    retired = [path for table in TABLES for path in list_retired_paths(paths, posixpath.join(run.root, table))]
     paths = [path for path in paths if not PART_FILE_PATTERN.search(path)]
     descriptions = {
         ".tmp": "unfinished, from a sweep that is running or was killed; the next sweep removes leftovers",
         ".damaged": "set aside earlier; delete what you no longer need",
         "": "with an unknown name, not read",
     }
-    notes = []
+    joined = "in joined parts and not read; the next `isocompute compact` deletes them"
+    notes = [f"{len(retired):,} part{'s' if len(retired) > 1 else ''} {joined}: {retired[0]}"] if retired else []
     for end, description in descriptions.items():
         matches = [
             path for path in paths if next(mark for mark in descriptions if mark in posixpath.basename(path)) == end
@@ -396,3 +420,8 @@ def describe_stray_files(run: Run) -> list[str]:
         if matches:
             notes.append(f"{len(matches):,} file{'s' if len(matches) > 1 else ''} {description}: {matches[0]}")
     return notes
+
+
+def list_retired_paths(paths: list[str], folder: str) -> list[str]:
+    """Return the paths of a table's parts whose rows are in joined ones."""
+    return [part.path for part in select_parts(path for path in paths if path.startswith(f"{folder}/"))[1]]

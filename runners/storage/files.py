@@ -68,6 +68,9 @@ def locate_store(path: str, what: str = "The file") -> StorePath:
         raise RunError(f"{what} '{path}' cannot be reached: {reason.rstrip('.')}.") from error
     while isinstance(fs, DirFileSystem):
         fs, root = fs.fs, f"{fs.path}/{root.lstrip('/')}".rstrip("/")
+    if (listings := getattr(fs, "dircache", None)) is not None:
+        listings.use_listings_cache = False  # a run may be written by another process
+        listings.clear()
     return StorePath(fs, root, isinstance(fs, LocalFileSystem))
 
 
@@ -101,8 +104,17 @@ def translate_store_errors(path: str) -> Iterator[None]:
     except FileNotFoundError:
         raise
     except Exception as error:  # each store has its own error classes
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise DataError(f"'{path}' cannot be reached: {reason.splitlines()[0].rstrip('.')}.") from error
+        raise DataError(f"'{path}' cannot be reached: {describe_store_error(error)}.") from error
+
+
+def describe_store_error(error: Exception) -> str:
+    """Return what a disk or store says is wrong, in one line without a full stop.
+
+    >>> describe_store_error(PermissionError(13, "Permission denied")), describe_store_error(TimeoutError())
+    ('Permission denied', 'TimeoutError')
+    """
+    reason = str(getattr(error, "strerror", None) or error).strip() or type(error).__name__
+    return reason.splitlines()[0].rstrip(".")
 
 
 def replace_file(path: str, content: bytes, temporary: str) -> None:

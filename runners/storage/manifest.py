@@ -116,7 +116,9 @@ def collect_given_sizes(config: Sweep) -> dict[str, float]:
 
 def extract_kept_provenance(run: Run) -> dict[str, Any]:
     """Return the entries of a run's manifest that a resumed sweep must keep."""
-    return {key: value for key, value in run.read_manifest().items() if key == UPGRADED_KEY}
+    manifest = run.read_manifest()
+    kept = {UPGRADED_KEY} | ({"format"} if manifest.get("format", 1) > RUN_FORMAT else set())
+    return {key: value for key, value in manifest.items() if key in kept}
 
 
 def redact_config(config: Sweep) -> dict[str, Any]:

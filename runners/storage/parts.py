@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from isocompute.errors import RunError
+from isocompute.errors import DataError, RunError
+from isocompute.runners.storage.joining import join_written_parts
+from isocompute.runners.storage.part_names import find_next_number
 from isocompute.runners.storage.schema import RunTable
 
 if TYPE_CHECKING:
@@ -23,13 +25,12 @@ class PartWriter:
     """A buffer of rows that is written as a part every few seconds, even if no more rows come.
 
     Parts are numbered in the order of writing. A store may have a second writer, so there the name also holds a token
-    of the writer, and no part overwrites another's.
+    of the writer, and no part overwrites another's. There, parts are also joined as they become many.
     """
 
     def __init__(self, run: Run, table: RunTable, seconds: float, rows: int, after: PartWriter | None) -> None:
         self.run, self.table, self.seconds, self.rows, self.after = run, table, seconds, rows, after
-        numbers = [number for number, _ in run._sort_parts(table)]
-        self.part: tuple[int, list[Mapping[str, Any]]] = (max(numbers, default=-1) + 1, [])
+        self.part: tuple[int, list[Mapping[str, Any]]] = (find_next_number(run.list_files(table)), [])
         self.name = "" if run.local else f"-{token_hex(4)}"
         self.since = time.monotonic()
         self.lock = RLock()
@@ -60,6 +61,8 @@ class PartWriter:
                 content = build_arrow_table(waiting, self.table.schema)
                 self.run.write_part(self.table, f"part-{number:05d}{self.name}.parquet", content)
                 self.part = (number + 1, [])  # one assignment: an interrupt never loses rows
+                if not self.run.local:
+                    join_written_parts(self.run, self.table, number + 1)
             self.since = time.monotonic()
 
     def drop_rows(self) -> None:
@@ -71,7 +74,7 @@ class PartWriter:
             self.part[1].clear()
 
     def _flush_late(self) -> None:
-        with suppress(RunError):  # the rows stay buffered; the next call raises the same error
+        with suppress(DataError, RunError):  # rows that were not written stay buffered; the next call raises again
             self.flush()
 
 

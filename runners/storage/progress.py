@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -16,8 +17,10 @@ from isocompute.runners.storage.check import require_whole_run
 from isocompute.runners.storage.doubts import count_run_kinds
 from isocompute.runners.storage.expected import count_expected_rows
 from isocompute.runners.storage.files import MANIFEST_FILE
+from isocompute.runners.storage.locking import LOCK_FILE_PATTERN
+from isocompute.runners.storage.part_names import PART_FILE_PATTERN
 from isocompute.runners.storage.provenance import ImportedRun, extract_origin
-from isocompute.runners.storage.run import PART_FILE_PATTERN, Run
+from isocompute.runners.storage.run import Run, retry_gone_parts
 from isocompute.runners.storage.scan import scan_last_rows
 from isocompute.runners.storage.schema import (
     PROBLEMS_TABLE,
@@ -121,7 +124,9 @@ def find_runs(folder: str) -> Iterator[Run]:
         RunError: the folder does not exist.
     """
     top = Run(folder)
-    if not top.fs.isdir(top.root):
+    with top._translate_read_errors(top.root):
+        is_folder = top.fs.isdir(top.root)
+    if not is_folder:
         raise RunError(f"There is no folder '{folder}' to look for runs in.")
     for root in find_run_folders(top, top.root, set()):
         inside = root.removeprefix(top.root).lstrip("/")
@@ -150,7 +155,7 @@ def is_run_folder(top: Run, inside: list[str]) -> bool:
     """Return whether a folder's content is a run's: a manifest beside a table or a lock, or a table's parts."""
     names = {posixpath.basename(path): path for path in inside}
     tables = [names[name] for name in TABLES if name in names and top.fs.isdir(names[name])]
-    if MANIFEST_FILE in names and (tables or ".lock" in names):
+    if MANIFEST_FILE in names and (tables or any(map(LOCK_FILE_PATTERN.fullmatch, names))):
         return True
     return any(PART_FILE_PATTERN.search(path) for table in tables for path in top.fs.ls(table, detail=False))
 
@@ -160,6 +165,15 @@ def measure_run_progress(run: Run) -> RunProgress:
 
     Raises:
         RunError, DataError: there is no run, or it cannot be read.
+    """
+    return retry_gone_parts(lambda: measure_listed_progress(run))
+
+
+def measure_listed_progress(run: Run) -> RunProgress:
+    """Return what `measure_run_progress` does.
+
+    Raises:
+        GonePartError: a part was joined with others meanwhile.
     """
     manifest = run.read_manifest()
     origin = extract_origin(manifest, run.path)
@@ -238,9 +252,11 @@ def measure_table_progress(frames: Iterable[pd.DataFrame], asked: int | None) ->
 
 def find_last_write(run: Run) -> datetime | None:
     """Return the time at which the last part of a run was written; None if unknown."""
-    last = [run.list_parts(table)[-1:] for table in TABLES.values()]
+    moments = []
     try:
-        moments = [run.fs.modified(path) for paths in last for path in paths]
+        for path in (path for table in TABLES.values() for path in run.list_parts(table)[-1:]):
+            with suppress(FileNotFoundError):  # joined with others meanwhile
+                moments.append(run.fs.modified(path))
     except NotImplementedError:
         return None
     return max((m if m.tzinfo else m.replace(tzinfo=UTC) for m in moments), default=None)

@@ -5,48 +5,84 @@
     RUN/scores/*.parquet       RUN/nodes/*.parquet         RUN/searches/*.parquet
     RUN/grades/*.parquet       regraded answers, in one part that is replaced as a whole
 
-The other parts are written once and never changed; only `Run.set_aside_part` takes one out. A row is identified by its
-key: a resumed sweep reads the existing keys and samples only the missing ones.
+The other parts are written once and never changed; only `Run.set_aside_part` takes one out, and `joining` makes one of
+many. A row is identified by its key: a resumed sweep reads the existing keys and samples only the missing ones.
+
+In a store, the part that a writer sent last may arrive after another process has taken its run over. Each table's next
+number is then void (`part_names`), before the rows are read: such a part is either there by then, or never read.
 
 `schema` lists the columns; a name means the same in all tables. Parts of format 1 use other names for some columns. The
 reader recognises such a part by its columns and returns it under the current names. A run of format 1 that is resumed
 therefore has parts of both formats, and its manifest says 2, which versions that read only format 1 refuse. `upgrade`
-rewrites all parts.
+rewrites all parts. Format 3 is format 2 with joined and void parts; runs in stores have it from the beginning.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import count
-from typing import Any
+from secrets import token_hex
+from typing import Any, TypeVar
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from isocompute.errors import DataError, RunError
+from isocompute.errors import DataError, IsocomputeError, RunError
 from isocompute.runners.documents import parse_json
-from isocompute.runners.storage.files import MANIFEST_FILE, locate_store, replace_file
-from isocompute.runners.storage.locking import LOCK_FILE, RunLock, lock_run
+from isocompute.runners.storage.files import MANIFEST_FILE, describe_store_error, locate_store, replace_file
+from isocompute.runners.storage.leases import LOCK_FILE
+from isocompute.runners.storage.locking import LOCK_FILE_PATTERN, RunLock, lock_run
+from isocompute.runners.storage.part_names import (
+    JOINED_FORMAT,
+    PART_FILE_PATTERN,
+    NamedPart,
+    find_next_number,
+    is_joined,
+    name_void_part,
+    select_parts,
+)
 from isocompute.runners.storage.parts import PartWriter, build_arrow_table, encode_parquet
 from isocompute.runners.storage.schema import OVERLAYS, TABLES, RunTable
 
 RUN_FORMAT = 2
 """The run format that is written."""
 
-READABLE_FORMATS = (1, 2)
-"""The run formats that are read. A run of format 2 that was begun in format 1 has parts of both."""
+READABLE_FORMATS = (1, 2, 3)
+"""The run formats that are read. A run of a later format that was begun in format 1 has parts of both."""
 
-PART_FILE_PATTERN = re.compile(r"/part-(\d+)(?:-[0-9a-f]+)?\.parquet$")
-"""Names of part files: the part's number and, in an object store, a token of the writer."""
+SMALL_PART_BYTES = 2**20
+"""The most bytes of a part that is read from a store in one request, even if not all columns are asked for."""
 
-TEMPORARY_FILE_PATTERN = re.compile(r"(?:part-\d+(?:-[0-9a-f]+)?\.parquet|manifest\.json)\.\d+\.tmp")
+TEMPORARY_FILE_PATTERN = re.compile(
+    r"(?:part-\d+(?:-[0-9a-f]+)?\.parquet|parts-\d+-\d+-[0-9a-f]+\.parquet|manifest\.json)\.\d+\.tmp"
+)
 """Names of unfinished files of a run: the final name, followed by the number of the writing process."""
+
+
+class GonePartError(RunError):
+    """A part was listed, and is gone: its rows are in a joined part now, if the run is whole."""
+
+
+ReadResult = TypeVar("ReadResult")
+
+
+def retry_gone_parts(read: Callable[[], ReadResult]) -> ReadResult:
+    """Return what a function reads that lists parts; it begins anew if a part is gone, because parts were joined.
+
+    Raises:
+        GonePartError: it was gone four times.
+    """
+    for _ in range(3):
+        with suppress(GonePartError):
+            return read()
+    return read()
 
 
 class Run:
@@ -63,11 +99,16 @@ class Run:
         self.fs, self.root, self.local = self.place.fs, self.place.root, self.place.local
         self.held: RunLock | None = None
         """The lock of the run; None unless this process holds it."""
+        self._sizes: dict[str, int] = {}
+        """The bytes of the parts that a store listed."""
+        self._made_folders: set[str] = set()
 
     @property
     def exists(self) -> bool:
         """True if the folder has a manifest."""
-        return bool(self.fs.exists(posixpath.join(self.root, MANIFEST_FILE)))
+        path = posixpath.join(self.root, MANIFEST_FILE)
+        with self._translate_read_errors(path):
+            return bool(self.fs.exists(path))
 
     def read_manifest(self) -> dict[str, Any]:
         """Return the manifest.
@@ -77,14 +118,16 @@ class Run:
             DataError: the manifest cannot be read.
         """
         manifest_path = posixpath.join(self.root, MANIFEST_FILE)
-        if not self.fs.exists(self.root):
+        with self._translate_read_errors(manifest_path):
+            is_there, is_file = self.fs.exists(self.root), self.fs.isfile(self.root)
+        if not is_there:
             raise RunError(f"There is no run at '{self.path}': the folder does not exist.")
-        if self.fs.isfile(self.root):
+        if is_file:
             raise RunError(
                 f"There is no run at '{self.path}': it is a file; `isocompute import FORMAT {self.path} -o RUN` makes "
                 "a run of another tool's log."
             )
-        if not self.fs.exists(manifest_path):
+        if not self.exists:
             raise RunError(f"There is no run at '{self.path}': the folder has no {MANIFEST_FILE}.")
         with self._translate_read_errors(manifest_path):
             content = self.fs.cat_file(manifest_path)
@@ -95,7 +138,8 @@ class Run:
         if type(format_) is not int or format_ not in READABLE_FORMATS:
             raise RunError(
                 f"The run at '{self.path}' has the format {format_!r:.40}, but this version of isocompute reads "
-                f"formats {' and '.join(map(str, READABLE_FORMATS))}; use the version that wrote it, or a newer one."
+                f"formats {READABLE_FORMATS[0]} to {READABLE_FORMATS[-1]}; use the version that wrote it, or a newer "
+                "one."
             )
         return manifest
 
@@ -108,34 +152,61 @@ class Run:
                     p for p in self._list_folder(path) if not PART_FILE_PATTERN.search(p) and not self._is_temporary(p)
                 ]:
                     return foreign[0]
-            elif name not in (LOCK_FILE, MANIFEST_FILE) and not self._is_temporary(path):
+            elif not (name == MANIFEST_FILE or LOCK_FILE_PATTERN.fullmatch(name) or self._is_temporary(path)):
                 return path
         return None
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         """Write the manifest whole or not at all; equal content gives equal bytes."""
+        if not self.local and manifest.get("format", 1) == RUN_FORMAT:
+            manifest = {**manifest, "format": JOINED_FORMAT}
         text = json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
         self._put_file(posixpath.join(self.root, MANIFEST_FILE), text.encode())
 
-    def update_format(self) -> None:
-        """Set the manifest's format to the newest, because parts of that format are about to be added.
+    def update_format(self, least: int = RUN_FORMAT) -> None:
+        """Set the manifest's format to a newer one, because parts of that format are about to be added.
 
         A manifest that is missing or cannot be read is replaced by one that holds only the format.
         """
-        manifest: dict[str, Any] = {"format": RUN_FORMAT}
+        manifest: dict[str, Any] = {}
         with suppress(DataError, RunError):
             manifest = self.read_manifest()
-        if manifest.get("format", 1) != RUN_FORMAT:
-            self.write_manifest({**manifest, "format": RUN_FORMAT})
+        if not manifest or manifest.get("format", 1) < least:
+            self.write_manifest({**manifest, "format": least})
 
     def list_parts(self, table: RunTable) -> list[str]:
         """Return the paths of a table's finished parts in the order of writing."""
-        return [path for _, path in self._sort_parts(table)]
+        if not self.local:
+            return [part.path for part in select_parts(self.list_files(table))[0]]
+        folder = posixpath.join(self.root, table.name)
+        paths = self._list_folder(folder)
+        while True:  # a joined part may come, and its parts go, while a disk lists them
+            again = self._list_folder(folder)
+            if {path for path in again if is_joined(path)} <= set(paths):
+                return [part.path for part in select_parts(paths)[0]]
+            paths = again
 
-    def _sort_parts(self, table: RunTable) -> list[tuple[int, str]]:
-        """Return the parts sorted by number; by name, part-100000 would come before part-99999."""
-        paths = self._list_folder(posixpath.join(self.root, table.name))
-        return sorted((int(found[1]), path) for path in paths if (found := PART_FILE_PATTERN.search(path)))
+    def list_files(self, table: RunTable) -> dict[str, int]:
+        """Return the bytes of a table's files by path, retired ones included."""
+        folder = posixpath.join(self.root, table.name)
+        if self.local:
+            paths = [path for path in self._list_folder(folder) if PART_FILE_PATTERN.search(path)]
+            return {path: os.path.getsize(path) for path in paths if os.path.exists(path)}
+        with self._translate_read_errors(folder):
+            try:
+                files = self.fs.ls(folder, detail=True)
+            except FileNotFoundError:
+                files = []
+        sizes = {file["name"]: int(file["size"] or 0) for file in files if PART_FILE_PATTERN.search(file["name"])}
+        self._sizes |= sizes
+        return sizes
+
+    def remove_parts(self, parts: Iterable[NamedPart]) -> None:
+        """Delete retired files of a table."""
+        self.verify_lock()
+        for part in parts:
+            with self._translate_write_errors(part.path), suppress(FileNotFoundError):
+                self.fs.rm_file(part.path)
 
     def _list_folder(self, folder: str) -> list[str]:
         """Return the paths in a folder; empty if the folder does not exist."""
@@ -157,26 +228,36 @@ class Run:
         Raises:
             DataError: a part is damaged, has a wrong column, or lacks a required value.
         """
-        tables = []
-        for path in self.list_parts(table):
-            part = self.read_part(table, path, columns)
-            for field in part.schema:
-                if not field.nullable and (nulls := part[field.name].null_count):
-                    raise DataError(f"{path}: '{field.name}' is null in {nulls:,} rows; {self._advice}.")
-            tables.append(part)
+        read: dict[str, pa.Table] = {}
+        paths = self.list_parts(table)
+        while missing := [path for path in paths if path not in read]:
+            try:
+                read[missing[0]] = self._read_whole_part(table, missing[0], columns)
+            except GonePartError:
+                if missing[0] in (paths := self.list_parts(table)):
+                    raise
         schema = table.select_schema(columns or table.schema.names)
-        return pa.concat_tables(tables) if tables else schema.empty_table()
+        return pa.concat_tables([read[path] for path in paths]) if paths else schema.empty_table()
+
+    def _read_whole_part(self, table: RunTable, path: str, columns: list[str] | None) -> pa.Table:
+        """Read one part, and check that no required value is missing."""
+        part = self.read_part(table, path, columns)
+        for field in part.schema:
+            if not field.nullable and (nulls := part[field.name].null_count):
+                raise DataError(f"{path}: '{field.name}' is null in {nulls:,} rows; {self._advice}.")
+        return part
 
     def read_part(self, table: RunTable, path: str, columns: list[str] | None = None) -> pa.Table:
         """Read one part, or some of its columns, without checking the values.
 
         Raises:
             DataError: the part is damaged or has a wrong column.
+            GonePartError: there is no such part any more.
             RunError: the disk or the store refuses to read it, which says nothing about the content.
         """
         schema = table.select_schema(columns or table.schema.names)
         try:
-            with self._translate_read_errors(path), self.fs.open(path, "rb") as file:
+            with self._translate_read_errors(path), self._open_part(path, columns) as file:
                 part = pq.ParquetFile(file, page_checksum_verification=True)
                 columns_in_file = table.find_columns(part.schema_arrow, path)
                 present = {name: columns_in_file[name] for name in schema.names if name in columns_in_file}
@@ -188,6 +269,15 @@ class Run:
         nulls = {field.name: pa.nulls(rows, field.type) for field in schema if field.name not in present}
         cells = [nulls[name] if name in nulls else content[present[name]] for name in schema.names]
         return pa.table(cells, schema=schema)
+
+    def _open_part(self, path: str, columns: list[str] | None) -> Any:
+        """Open a part; from a store, a small or whole one is read in one request, and columns one by one."""
+        if self.local:
+            return self.fs.open(path, "rb")
+        size = self._sizes.get(path)
+        if size and (columns is None or size <= SMALL_PART_BYTES):
+            return io.BytesIO(self.fs.cat_file(path, start=0, end=size))  # a range, or the size is asked for first
+        return self.fs.open(path, "rb", cache_type="none")
 
     def read_frame(self, table: RunTable, columns: list[str] | None = None) -> pd.DataFrame:
         """Read a table as a data frame sorted by key; a failed row is replaced by its retry.
@@ -290,13 +380,21 @@ class Run:
 
     def _put_file(self, path: str, content: bytes) -> None:
         """Write a file whole or not at all."""
-        self.verify_lock()  # without the check, a moved folder would be created again
         with self._translate_write_errors(path):
-            self.fs.makedirs(posixpath.dirname(path), exist_ok=True)
+            self.verify_lock()  # without the check, a moved folder would be created again
+            folder = posixpath.dirname(path)
+            if self.local or folder not in self._made_folders:
+                self.fs.makedirs(folder, exist_ok=True)
+                self._made_folders.add(folder)
             if self.local:
                 replace_file(path, content, f"{path}.{os.getpid()}.tmp")
             else:
-                self.fs.pipe_file(path, content)  # object stores publish an object when its upload is complete
+                try:
+                    self.fs.pipe_file(path, content)  # object stores publish an object when its upload is complete
+                except BaseException:
+                    if self.held is not None:
+                        self.held.write_failed = True  # it may arrive all the same
+                    raise
 
     @contextmanager
     def _translate_read_errors(self, path: str) -> Iterator[None]:
@@ -306,12 +404,17 @@ class Run:
         """
         try:
             yield
-        except OSError as error:
+        except (pa.ArrowException, IsocomputeError):
+            raise
+        except Exception as error:  # each store has its own error classes
+            if self.local and not isinstance(error, OSError):
+                raise
             if type(error) is OSError and error.errno is None:
                 raise
-            raise RunError(
-                f"{path} cannot be read: {error.strerror or error or type(error).__name__}; its content may be "
-                "intact, so nothing was changed."
+            kind = GonePartError if isinstance(error, FileNotFoundError) else RunError
+            raise kind(
+                f"{path} cannot be read: {describe_store_error(error)}; its content may be intact, so nothing was "
+                "changed."
             ) from None
 
     @contextmanager
@@ -319,10 +422,14 @@ class Run:
         """Turn write errors of the disk or store into RunError."""
         try:
             yield
-        except OSError as error:
+        except IsocomputeError:
+            raise
+        except Exception as error:  # each store has its own error classes
+            if self.local and not isinstance(error, OSError):
+                raise
             raise RunError(
-                f"{path} could not be written: {error.strerror or error}. What was written before is intact; run the "
-                "same command again to continue."
+                f"{path} could not be written: {describe_store_error(error)}. What was written before is intact; run "
+                "the same command again to continue."
             ) from None
 
     @contextmanager
@@ -337,7 +444,19 @@ class Run:
                 self.held = stack.enter_context(lock_run(self.place, self.path))
             stack.callback(setattr, self, "held", None)
             self._remove_temporaries()
+            if self.held.has_predecessor:
+                self._exclude_late_parts()
             yield self.held
+
+    def _exclude_late_parts(self) -> None:
+        """Make void what a former writer of a store may still send: at most the next part of each table.
+
+        Overlays are one part that is replaced as a whole, under one name; there the last request counts.
+        """
+        overlays = {overlay.name for overlay in OVERLAYS.values()}
+        for table in (table for table in TABLES.values() if table.name not in overlays):
+            name = name_void_part(find_next_number(self.list_files(table)), token_hex(4))
+            self._put_file(posixpath.join(self.root, table.name, name), b"")
 
     def _remove_temporaries(self) -> None:
         """Remove this run's unfinished files; links are neither followed nor removed."""

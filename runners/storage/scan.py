@@ -39,6 +39,7 @@ def scan_table(
 
     Raises:
         DataError: a part is damaged, has a wrong column, or lacks a required value.
+        GonePartError: a part was joined with others meanwhile; the reader begins anew, see `retry_gone_parts`.
         RunError: a part cannot be read.
     """
     waiting: list[pa.Table] = []
@@ -56,7 +57,7 @@ def scan_part(run: Run, table: RunTable, path: str, columns: Sequence[str]) -> I
     """Yield the rows of one part in batches, see `scan_table`."""
     schema = table.select_schema(columns)
     try:
-        with run._translate_read_errors(path), run.fs.open(path, "rb") as file:
+        with run._translate_read_errors(path), run._open_part(path, list(columns)) as file:
             part = pq.ParquetFile(file, page_checksum_verification=True)
             names = table.find_columns(part.schema_arrow, path)
             present = [names[name] for name in schema.names if name in names]

@@ -71,7 +71,7 @@ def upgrade_run(source: Run, target: Run) -> UpgradedRun | None:
     """
     manifest = source.read_manifest()
     old_format = manifest.get("format", 1)
-    if old_format == RUN_FORMAT and not any(
+    if old_format >= RUN_FORMAT and not any(
         is_former_part(source, table, path) for table, path in list_run_parts(source)
     ):
         return None
@@ -180,7 +180,7 @@ def build_upgraded_manifest(
 ) -> dict[str, Any]:
     """Return the manifest of the new run: the old one's entries, the model sizes, and the record of the upgrade."""
     upgraded = {UPGRADED_KEY: {"format": manifest.get("format", 1), "isocompute": isocompute.__version__}}
-    new = {**upgraded, **manifest, "format": RUN_FORMAT}
+    new = {**upgraded, **manifest, "format": max(RUN_FORMAT, manifest.get("format", 1))}
     if isinstance(origin, Sweep):
         return {**new, "parameters": parameters}
     rows = origin.rows | ({SCORES_TABLE.name: origin.rows.get(SCORES_TABLE.name, 0) + moved} if moved else {})

@@ -126,8 +126,8 @@ def test_what_is_neither_a_run_nor_a_profile_is_refused_and_nothing_is_written(
     assert "belongs to a run" in refused("upgrade", old_profile, "-o", "run/solutions/new.json")
     assert "exists already; an upgrade needs a new folder" in refused("upgrade", written_run, "-o", "run")
     manifest = Run(written_run).read_manifest()
-    Run(written_run).write_manifest({**manifest, "format": 3})
-    assert "has the format 3, but this version of isocompute reads formats 1 and 2" in refused(
+    Run(written_run).write_manifest({**manifest, "format": 4})
+    assert "has the format 4, but this version of isocompute reads formats 1 to 3" in refused(
         "upgrade", "run", "-o", "new"
     )
     assert left(tmp_path) == before

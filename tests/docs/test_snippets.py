@@ -12,9 +12,12 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
+import fsspec
 import pytest
 
 from isocompute.cli import main as cli
@@ -32,9 +35,10 @@ OWN = re.compile(r"(isocompute|plan) [^|><;&]*")
 class Reader:
     """Somebody who follows a page in a folder: writes its files, runs its commands, compares what they print."""
 
-    def __init__(self, folder: Path, models: Servers) -> None:
+    def __init__(self, folder: Path, models: Servers, export: Callable[[str, str], None]) -> None:
         self.folder = folder
         self.models = models
+        self.export = export
         self.names: dict[str, object] = {"__name__": "__main__"}
         self.servers: Servers = {}
         self.printed = ""
@@ -81,6 +85,12 @@ class Reader:
         """Run a command and return what it prints; a server goes on running."""
         words = shlex.split(command, comments=True)
         if not words:
+            return ""
+        if words[0] == "export":
+            for name, _, value in (word.partition("=") for word in words[1:]):
+                self.environment[name] = value
+                self.export(name, value)
+            fsspec.get_filesystem_class("s3").clear_instance_cache()  # a store's client keeps what it was made with
             return ""
         if words[:2] == ["pip", "install"]:
             return self.install(words[2:])
@@ -133,8 +143,14 @@ class Reader:
         servers[command] = started
         ends = time.monotonic() + 600
         while True:
-            with contextlib.suppress(OSError), DIRECT.open(url, timeout=5):
-                return ""
+            try:
+                with DIRECT.open(url, timeout=5):
+                    return ""
+            except urllib.error.HTTPError as error:
+                if error.code == 404:  # it answers, and has no such page
+                    return ""
+            except OSError:
+                pass
             assert started.poll() is None, log.read_text(errors="replace")[-3000:]
             assert time.monotonic() < ends, log.read_text(errors="replace")[-3000:]
             time.sleep(0.5)
@@ -184,7 +200,7 @@ def reader(tmp_path, monkeypatch, models):
     monkeypatch.setenv("MPLBACKEND", "agg")
     for name in ("data", "docs", "runners"):
         (tmp_path / name).symlink_to(ROOT / name)
-    follows = Reader(tmp_path, models)
+    follows = Reader(tmp_path, models, monkeypatch.setenv)
     yield follows
     stop_servers(follows.servers)
 

@@ -51,10 +51,10 @@ def test_a_run_that_cannot_be_taken_from_is_refused(scripted, old, taking, tmp_p
         f"'verified' is 7, more than the 6 solutions of '{old.path}'."
     )
     manifest = Path(old.path) / "manifest.json"
-    newer = json.loads(manifest.read_text()) | {"format": 3}
+    newer = json.loads(manifest.read_text()) | {"format": 4}
     manifest.write_text(json.dumps(newer))
     assert refusal(taking(), scripted()) == (
-        f"The run at '{old.path}' has the format 3, but this version of isocompute reads formats 1 and 2; use the "
+        f"The run at '{old.path}' has the format 4, but this version of isocompute reads formats 1 to 3; use the "
         "version that wrote it, or a newer one."
     )
     manifest.write_text(json.dumps(newer | {"format": 1, "models": [1]}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,6 +12,8 @@ import pytest
 
 from isocompute.runners.sampling.sweep import run_sweep
 from isocompute.runners.storage.run import Run
+
+BUCKETS = itertools.count(1)
 
 
 @pytest.fixture
@@ -77,3 +80,32 @@ def asked_again(scripted, small):
         return sorted((request.key[0].name, *request.key[1:]) for request in engine.asked)
 
     return sweep_again
+
+
+@pytest.fixture(scope="session")
+def s3_server():
+    """A server of S3's protocol on the loopback."""
+    pytest.importorskip("s3fs")
+    pytest.importorskip("moto")
+    from tests.runners.storage.s3_server import S3Server
+
+    server = S3Server()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def s3(s3_server, monkeypatch):
+    """The server with a new bucket, a network without faults, and the environment that leads to it."""
+    import fsspec
+
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    fsspec.get_filesystem_class("s3").clear_instance_cache()  # one of another test leads to another server
+    s3_server.network.heal()
+    s3_server.bucket = f"bucket-{next(BUCKETS)}"
+    fsspec.filesystem("s3").mkdir(s3_server.bucket)
+    s3_server.network.heal()
+    yield s3_server
+    s3_server.network.heal()
+    fsspec.get_filesystem_class("s3").clear_instance_cache()

@@ -45,7 +45,7 @@ def test_an_object_store_is_checked_and_repaired_like_a_folder(small, scripted, 
     assert check_run(run).is_whole
 
 
-@pytest.mark.parametrize("format_", [3, "1", None, 1.5, True])
+@pytest.mark.parametrize("format_", [4, "1", None, 1.5, True])
 def test_a_run_of_another_format_is_read_by_nobody(run, scripted, small, format_):
     path = Path(run.path) / "manifest.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "format": format_}))
@@ -58,7 +58,7 @@ def test_a_run_of_another_format_is_read_by_nobody(run, scripted, small, format_
             lambda: run_sweep(small(), load=scripted()),
         ):
             with pytest.raises(
-                RunError, match=r"has the format .*, but this version of isocompute reads formats 1 and 2; use "
+                RunError, match=r"has the format .*, but this version of isocompute reads formats 1 to 3; use "
             ):
                 read()
     [found] = list_run_progress(run.path)

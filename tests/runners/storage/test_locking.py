@@ -13,7 +13,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from isocompute.errors import RunError
 from isocompute.runners.grading import load_grader_by_name
 from isocompute.runners.sampling.sweep import run_sweep
-from isocompute.runners.storage import locking
+from isocompute.runners.storage import leases
 from isocompute.runners.storage.check import repair_run
 from isocompute.runners.storage.regrade import regrade_run
 from isocompute.runners.storage.run import Run
@@ -148,7 +148,7 @@ def test_a_store_that_can_refuse_has_one_writer(tmp_path):
     with first.lock() as lock:
         assert lock.is_guarded
         said = json.loads(first.fs.cat_file(f"{first.root}/.lock"))
-        assert (said["process"], said["machine"]) == (os.getpid(), locking.identify_machine())
+        assert (said["process"], said["machine"]) == (os.getpid(), leases.identify_machine())
         with (
             pytest.raises(
                 RunError, match=rf"is locked by process {os.getpid()} of this machine, according to its \.lock"
@@ -166,8 +166,8 @@ def test_the_lock_of_a_process_that_is_gone_is_taken_and_that_of_another_machine
     run = Run(f"memory:/{tmp_path}/run")
     lock = f"{run.root}/.lock"
     run.fs.makedirs(run.root)
-    monkeypatch.setattr(locking, "is_process_running", lambda process: process != 7)
-    run.fs.pipe_file(lock, json.dumps({"machine": locking.identify_machine(), "process": 7}).encode())
+    monkeypatch.setattr(leases, "is_process_running", lambda process: process != 7)
+    run.fs.pipe_file(lock, json.dumps({"machine": leases.identify_machine(), "process": 7}).encode())
     with run.lock():
         pass
     for content in (json.dumps({"machine": "another", "process": 7}).encode(), b"", b"[]"):
