@@ -335,6 +335,16 @@ class Run:
         """Write a part whole or not at all; its name must match `PART_FILE_PATTERN`."""
         self._put_file(posixpath.join(self.root, table.name, name), encode_parquet(content))
 
+    def read_kept_files(self, folder: str) -> dict[str, bytes]:
+        """Return the content of the files in a folder that is no table, by path; empty if there is no such folder."""
+        paths = self._list_folder(posixpath.join(self.root, folder))
+        with self._translate_read_errors(folder):
+            return {path: bytes(self.fs.cat_file(path)) for path in paths if not path.endswith(".tmp")}
+
+    def write_kept_file(self, folder: str, name: str, content: bytes) -> None:
+        """Write a file into a folder that is no table, whole or not at all."""
+        self._put_file(posixpath.join(self.root, folder, name), content)
+
     def open_writer(
         self, table: RunTable, seconds: float = 5.0, rows: int = 50_000, after: PartWriter | None = None
     ) -> PartWriter:
