@@ -212,7 +212,11 @@ def import_run(
 
 
 def sweep(
-    config: str | os.PathLike[str] | Mapping[str, Any], keep_going: bool = False, *, until: str | None = None
+    config: str | os.PathLike[str] | Mapping[str, Any],
+    keep_going: bool = False,
+    *,
+    until: str | None = None,
+    shard: str | None = None,
 ) -> OpenedRun:
     """Sample whatever a sweep's run lacks, as ``isocompute sweep`` does.
 
@@ -220,16 +224,23 @@ def sweep(
         config: the sweep's YAML file, or its content as a mapping.
         keep_going: whether to go on even if none of the first 40 answers can be read.
         until: a rule to stop, such as ``"regret < 1"`` or ``"regret < 1 at 64x"`` (points); all is sampled without one.
+        shard: ``"3/8"`` to sample as the third of eight processes that write the run on a shared disk; not with
+            ``until``.
 
     Raises:
         ConfigError, DataError, EngineError, RunError: as `isocompute.runners.sampling.sweep.run_sweep`.
     """
     from isocompute.planner.pilot.stopping import parse_stopping_rule
     from isocompute.runners.config.sweep import build_sweep, read_sweep
+    from isocompute.runners.sampling.shards import parse_shard, run_shard
     from isocompute.runners.sampling.sweep import run_sweep
 
+    if until is not None and shard is not None:
+        raise ConfigError("sweep takes 'until' or 'shard', not both.")
     rule = None if until is None else parse_stopping_rule(until)
     sweep_config = build_sweep(config) if isinstance(config, Mapping) else read_sweep(require_path(config, "config"))
+    if shard is not None:
+        return open_run(run_shard(sweep_config, parse_shard(shard), keep_going=keep_going).run)
     if rule is not None:
         rule.check_sweep(sweep_config)
     should_stop = None if rule is None else rule.find_reason
