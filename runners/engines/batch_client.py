@@ -25,8 +25,8 @@ from isocompute.runners.engines.redaction import (
     RedactingFilter,
     build_redactor,
     build_text_redactor,
+    cut_message,
     redact_message,
-    shorten_message,
 )
 from isocompute.runners.engines.server_client import CONNECT_SECONDS, RETRIED_STATUSES, LostResponseError
 from isocompute.runners.engines.servers import draw_backoff, parse_retry_after, parse_servers
@@ -34,7 +34,7 @@ from isocompute.runners.engines.servers import draw_backoff, parse_retry_after, 
 TOKEN_KEY = "isocompute"
 """The key of a batch's metadata for the token of its record."""
 
-WINDOW = "24h"
+COMPLETION_WINDOW = "24h"
 """The time within which the server is asked to finish a batch; the API knows no other."""
 
 ENDED_STATUSES = {"completed", "failed", "expired", "cancelled"}
@@ -62,7 +62,7 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True)
 class BatchFault:
-    """What is wrong with a batch's file.
+    """A fault of a batch's file.
 
     Args:
         code: the server's name of the fault.
@@ -127,26 +127,26 @@ class BatchClient:
         self.redact_text = build_text_redactor(secrets)
         self.rng = random.Random()  # for the waits only
         self.log_filter = RedactingFilter(redact)
-        self.log_filter.attach()
+        self.log_filter.start_redaction()
         limits = httpx.Timeout(timeout, connect=min(CONNECT_SECONDS, timeout))
         self.http = httpx.Client(headers=self.server.headers, timeout=limits, follow_redirects=False)
 
     def close(self) -> None:
         """Close the connection."""
         self.http.close()
-        self.log_filter.detach()
+        self.log_filter.stop_redaction()
 
-    def upload_file(self, name: str, content: bytes) -> str:
+    def send_file(self, name: str, content: bytes) -> str:
         """Upload the file of a batch, and return the server's name of it.
 
         Raises:
             EngineError: the server refuses it, or is silent.
         """
         files = {"file": (name, content, "application/jsonl")}
-        answer = self._repeat(lambda: self._ask("POST", "/files", data={"purpose": "batch"}, files=files))
+        answer = self._retry_lost(lambda: self._request_json("POST", "/files", data={"purpose": "batch"}, files=files))
         return read_name(answer)
 
-    def create_batch(self, file: str, path: str, token: str) -> BatchState:
+    def make_batch(self, file: str, path: str, token: str) -> BatchState:
         """Make a batch of an uploaded file, once, whatever becomes of the responses.
 
         Args:
@@ -157,7 +157,7 @@ class BatchClient:
         Raises:
             EngineError: the server refuses it, or is silent.
         """
-        body: dict[str, Any] = {"input_file_id": file, "endpoint": f"/v1{path}", "completion_window": WINDOW}
+        body: dict[str, Any] = {"input_file_id": file, "endpoint": f"/v1{path}", "completion_window": COMPLETION_WINDOW}
         body["metadata"] = {TOKEN_KEY: token}
         lost = False
 
@@ -166,20 +166,20 @@ class BatchClient:
             lost = True
             return next(iter(self.find_batches(token)), None)
 
-        made = self._repeat(lambda: parse_batch(self._ask("POST", "/batches", json=body)), find_made)
+        made = self._retry_lost(lambda: parse_batch(self._request_json("POST", "/batches", json=body)), find_made)
         for other in self.find_batches(token) if lost else ():
             if other.batch != made.batch and not other.is_ended:
-                self.cancel_batch(other.batch)
+                self.stop_batch(other.batch)
         return made
 
-    def cancel_batch(self, batch: str) -> None:
+    def stop_batch(self, batch: str) -> None:
         """Cancel a batch.
 
         Raises:
             RefusedError: it has ended.
             EngineError: the server refuses the key, or is silent.
         """
-        self._repeat(lambda: self._ask("POST", f"/batches/{encode_name(batch)}/cancel"))
+        self._retry_lost(lambda: self._request_json("POST", f"/batches/{encode_name(batch)}/cancel"))
 
     def find_batches(self, token: str) -> list[BatchState]:
         """Return the batches with a token; usually none or one, the oldest first.
@@ -193,7 +193,7 @@ class BatchClient:
         """Yield all batches that the server knows, the newest first."""
         where = {"limit": "100"}
         while True:
-            page, more = self._repeat(lambda: parse_page(self._ask("GET", "/batches", params=where)))
+            page, more = self._retry_lost(lambda: parse_page(self._request_json("GET", "/batches", params=where)))
             yield from page
             if not page or not more or page[-1].batch == where.get("after"):
                 return
@@ -206,7 +206,7 @@ class BatchClient:
             RefusedError: the server does not know it.
             EngineError: the server refuses the key, or is silent.
         """
-        return self._repeat(lambda: parse_batch(self._ask("GET", f"/batches/{encode_name(batch)}")))
+        return self._retry_lost(lambda: parse_batch(self._request_json("GET", f"/batches/{encode_name(batch)}")))
 
     def download_lines(self, file: str) -> Iterator[bytes]:
         """Download a file, and yield its lines; one that is too long is cut.
@@ -224,12 +224,12 @@ class BatchClient:
                     for piece in answer.iter_bytes():
                         kept.write(piece)
 
-            self._repeat(download)
+            self._retry_lost(download)
             kept.seek(0)
             while line := kept.readline(LONGEST_LINE_BYTES):
                 yield line
 
-    def _repeat(self, send: Callable[[], Answer], recover: Callable[[], Answer | None] = lambda: None) -> Answer:
+    def _retry_lost(self, send: Callable[[], Answer], recover: Callable[[], Answer | None] = lambda: None) -> Answer:
         """Return what a request returns, sent again after each lost response unless ``recover`` finds what it did.
 
         Raises:
@@ -252,7 +252,7 @@ class BatchClient:
             if attempt and (found := recover()) is not None:
                 return found
 
-    def _ask(self, method: str, path: str, **content: Any) -> Any:
+    def _request_json(self, method: str, path: str, **content: Any) -> Any:
         """Send a request once, and return the JSON of the response.
 
         Raises:
@@ -273,7 +273,7 @@ class BatchClient:
 
     @contextmanager
     def _open(self, method: str, path: str, **content: Any) -> Iterator[httpx.Response]:
-        """Send a request once, and yield a response that says that it succeeded; raises as `_ask`."""
+        """Send a request once, and yield a response that says that it succeeded; raises as `_request_json`."""
         try:
             with self.http.stream(method, self.server.url + path, **content) as answer:
                 if not answer.is_success:
@@ -290,7 +290,7 @@ class BatchClient:
                 break
         # Not `answer.text`: its encoding is named by the server, and 'base64' does not decode to text.
         words = self.redact_message(parse_error_message(said.decode("utf-8", "replace")))
-        message = f"HTTP {answer.status_code}: {shorten_message(words or self.redact_message(answer.reason_phrase))}"
+        message = f"HTTP {answer.status_code}: {cut_message(words or self.redact_message(answer.reason_phrase))}"
         if answer.status_code in RETRIED_STATUSES or answer.is_server_error:
             raise LostResponseError(message, parse_retry_after(answer.headers.get("Retry-After"), time.time()))
         if answer.status_code in (401, 403):

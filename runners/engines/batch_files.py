@@ -14,7 +14,7 @@ from isocompute.runners.engines.openai_protocol import (
     parse_error_message,
     parse_redacted_completion,
 )
-from isocompute.runners.engines.redaction import shorten_message
+from isocompute.runners.engines.redaction import cut_message
 
 MOST_REQUESTS = 50_000
 """The most requests of a batch, by the API's rule."""
@@ -125,12 +125,12 @@ def parse_result_line(line: bytes, redact: Callable[[str], str]) -> BatchResult 
         code, body = response.get("status_code"), response.get("body")
         if code == 200:
             return BatchResult(name, body)
-        message = shorten_message(redact(parse_error_message(json.dumps(body))))
+        message = cut_message(redact(parse_error_message(json.dumps(body))))
         refused = code in REFUSED_CODES
         return BatchResult(name, None, f"{'refused: ' if refused else ''}HTTP {code!s:.10}: {message}", refused)
     if isinstance(error, dict):
         words = ": ".join(str(error[key]) for key in ("code", "message") if error.get(key))
-        return BatchResult(name, None, shorten_message(redact(words)) or UNREADABLE)
+        return BatchResult(name, None, cut_message(redact(words)) or UNREADABLE)
     return BatchResult(name, None, UNREADABLE)
 
 

@@ -16,7 +16,7 @@ from isocompute.runners.documents import parse_json
 
 
 class RecordFiles(Protocol):
-    """Where records are kept: small files by name, each written whole or not at all."""
+    """A place for records: small files by name, each written whole or not at all."""
 
     def read_files(self) -> dict[str, bytes]:
         """Return the content of every file, by name."""

@@ -37,14 +37,14 @@ from isocompute.runners.engines.batch_records import (
     encode_record,
     read_records,
 )
-from isocompute.runners.engines.redaction import shorten_message
+from isocompute.runners.engines.redaction import cut_message
 
 OPENAI_URL = "https://api.openai.com/v1"
 
 FULL_QUEUE_CODES = {"token_limit_exceeded", "request_limit_exceeded"}
 """Faults of a batch that is refused because others of the account are waiting."""
 
-Outcome = tuple[Request, Completion]
+BatchOutcome = tuple[Request, Completion]
 
 
 class OpenAIBatchEngine:
@@ -92,7 +92,7 @@ class OpenAIBatchEngine:
         self.records: RecordFiles = MemoryFiles() if records is None else records
         self.client = BatchClient(what, urls, timeout, patience, backoff, key_env)
 
-    def run(self, pending: deque[Request]) -> Iterator[Outcome]:
+    def run(self, pending: deque[Request]) -> Iterator[BatchOutcome]:
         """Put the requests of the queue into batches, and yield each with its completion when its batch has ended.
 
         Raises:
@@ -128,7 +128,7 @@ class BatchedRequests:
         self.attempts: Counter[str] = Counter()
         self.queue_is_full = False
 
-    def run(self, pending: deque[Request]) -> Iterator[Outcome]:
+    def run(self, pending: deque[Request]) -> Iterator[BatchOutcome]:
         """Yield every request of the queue with its completion."""
         self._read_records()
         while True:
@@ -145,7 +145,7 @@ class BatchedRequests:
                 state = self._fetch_state(record)
                 if state.is_ended:
                     ended, self.queue_is_full = True, False
-                    yield from self._end_batch(record, state)
+                    yield from self._finish_batch(record, state)
             if not ended and not pending:
                 time.sleep(self.engine.poll)
 
@@ -174,14 +174,14 @@ class BatchedRequests:
                 continue
             self.waiting[name] = [request]
             for record in self.earlier.get(name, ()):
-                self._watch_batch(record)
+                self._follow_batch(record)
             if not self.holding[name]:
                 self.to_send.append(name)
 
     def _encode(self, request: Request) -> BatchRequest:
         return encode_batch_request(request, self.engine.model, self.engine.extra)
 
-    def _watch_batch(self, record: BatchRecord) -> None:
+    def _follow_batch(self, record: BatchRecord) -> None:
         if record.token not in self.under_way:
             self.under_way[record.token] = record
             self.holding.update(set(record.requests))
@@ -201,14 +201,14 @@ class BatchedRequests:
         record = BatchRecord(token_hex(8), [request.name for request in requests], is_new=True)
         records = self.engine.records
         try:
-            file = self.client.upload_file(f"{record.token}.jsonl", b"".join(request.line for request in requests))
+            file = self.client.send_file(f"{record.token}.jsonl", b"".join(request.line for request in requests))
             records.write_file(record.file, encode_record(record))
-            made = self.client.create_batch(file, requests[0].path, record.token)
+            made = self.client.make_batch(file, requests[0].path, record.token)
         except RefusedError as refused:
             raise EngineError(f"{refused}.") from None
         record = replace(record, batch=made.batch)
         records.write_file(record.file, encode_record(record))
-        self._watch_batch(record)
+        self._follow_batch(record)
 
     def _fetch_state(self, record: BatchRecord) -> BatchState:
         assert record.batch is not None, "only batches that were made are watched"
@@ -224,7 +224,7 @@ class BatchedRequests:
             f"was made, or delete {where} to ask for its {len(record.requests):,} requests again."
         )
 
-    def _end_batch(self, record: BatchRecord, state: BatchState) -> Iterator[Outcome]:
+    def _finish_batch(self, record: BatchRecord, state: BatchState) -> Iterator[BatchOutcome]:
         """Yield what a batch that has ended brought; what failed waits for its other batches, or is sent again."""
         failed = dict.fromkeys(record.requests, build_failed_completion("the batch's results leave it out"))
         refused: set[str] = set()
@@ -289,11 +289,11 @@ class BatchedRequests:
         if not lines:
             raise EngineError(self._describe_fault(record, state))
         for line, fault in lines.items():
-            why = shorten_message(self.client.redact_message(f"{fault.code}: {fault.message}"))
+            why = cut_message(self.client.redact_message(f"{fault.code}: {fault.message}"))
             failed[record.requests[line - 1]] = build_failed_completion(f"refused: {why}")
         return failed, {record.requests[line - 1] for line in lines}
 
     def _describe_fault(self, record: BatchRecord, state: BatchState) -> str:
         words = "; ".join(f"{fault.code}: {fault.message}" for fault in state.faults) or "it does not say why"
-        why = shorten_message(self.client.redact_message(words))
+        why = cut_message(self.client.redact_message(words))
         return f"{self.client.server.url} did not begin the batch '{record.batch}' ({why})."

@@ -209,7 +209,7 @@ def redact_message(words: str, redact: Callable[[str], str]) -> str:
     return "".join(character for character in words if character.isprintable())
 
 
-def shorten_message(words: str) -> str:
+def cut_message(words: str) -> str:
     """Return at most 300 characters of a message."""
     return words if len(words) <= 300 else words[:300] + " …"
 
@@ -229,12 +229,12 @@ class RedactingFilter(logging.Filter):
         record.msg, record.args = self.redact(record.getMessage()), ()
         return True
 
-    def attach(self) -> None:
+    def start_redaction(self) -> None:
         """Redact the logs of the libraries that send requests, from now on."""
         for name in HTTP_LOGGERS:
             logging.getLogger(name).addFilter(self)
 
-    def detach(self) -> None:
+    def stop_redaction(self) -> None:
         """Redact these logs no longer."""
         for name in HTTP_LOGGERS:
             logging.getLogger(name).removeFilter(self)

@@ -31,8 +31,8 @@ from isocompute.runners.engines.redaction import (
     RedactingFilter,
     build_redactor,
     build_text_redactor,
+    cut_message,
     redact_message,
-    shorten_message,
 )
 from isocompute.runners.engines.servers import Server, Servers, draw_backoff, parse_retry_after, parse_servers
 
@@ -105,7 +105,7 @@ class ServerClient(ABC, Generic[RequestT, ResultT]):
         self.rng = random.Random()  # for the waits only
         self.ssl_context = httpx.create_ssl_context()
         self.log_filter = RedactingFilter(self.redact)
-        self.log_filter.attach()
+        self.log_filter.start_redaction()
         self.loop = asyncio.new_event_loop()
         self.closed = False
         self.thread = Thread(target=self._run_loop, name="servers", daemon=True)
@@ -152,7 +152,7 @@ class ServerClient(ABC, Generic[RequestT, ResultT]):
         """Cancel the requests in flight and close the connections."""
         if not self.closed:
             self.closed = True
-            self.log_filter.detach()
+            self.log_filter.stop_redaction()
             asyncio.run_coroutine_threadsafe(self._stop_loop(), self.loop)
         self.thread.join()
 
@@ -242,7 +242,7 @@ class ServerClient(ABC, Generic[RequestT, ResultT]):
         # Not `answer.text`: its encoding is named by the server, and 'base64' does not decode to text.
         body_said = parse_error_message(content.decode("utf-8", "replace"))
         why = self.redact_message(body_said) or self.redact_message(answer.reason_phrase)
-        message = f"HTTP {status}: {shorten_message(why)}"
+        message = f"HTTP {status}: {cut_message(why)}"
         if status in RETRIED_STATUSES or answer.is_server_error:
             raise LostResponseError(message, parse_retry_after(answer.headers.get("Retry-After"), time.time()))
         if status in REFUSED_STATUSES:

@@ -34,7 +34,7 @@ from isocompute.runners.seeds import derive_seed
 from isocompute.runners.storage.leases import LeaseInForceError
 from isocompute.runners.storage.part_names import JOINED_FORMAT
 from isocompute.runners.storage.schema import PROBLEMS_TABLE
-from isocompute.runners.storage.sharing import LeaseSign, RunPart, SharedLock, end_other_divisions, share_run
+from isocompute.runners.storage.sharing import LeaseSign, RunPart, SharedLock, share_run, stop_other_divisions
 from isocompute.runners.tasks import Problem
 
 WATCH_SECONDS = 5.0
@@ -105,14 +105,14 @@ def run_shard(
     run, config = ready.run, ready.config
     is_first = False
 
-    def begin_run() -> None:
+    def start_run() -> None:
         nonlocal is_first
         is_first = True
         write_beginning(ready, display)
 
     with ready.grader:
         check_models(config)
-        with share_run(run, begin_run) as lock:
+        with share_run(run, start_run) as lock:
             if not is_first:
                 check_existing_run(ready)
 
@@ -126,7 +126,12 @@ def run_shard(
                 summaries = [sample_problems(problems) for problems in parts]
             failed = sum((Counter(summary.failed) for summary in summaries), Counter[str]())
             total = sample_problems([])  # samples nothing, and says what the whole run holds now
-            return replace(total, sampled=sum(summary.sampled for summary in summaries), failed=dict(failed))
+            return replace(
+                total,
+                sampled=sum(summary.sampled for summary in summaries),
+                failed=dict(failed),
+                empty_tables=summaries[-1].empty_tables if summaries else (),
+            )
 
 
 def write_beginning(ready: PreparedSweep, display: Display) -> None:
@@ -210,7 +215,7 @@ class SharedSweep:
             RunError: they are.
         """
         try:
-            end_other_divisions(self.run, self.shard.count)
+            stop_other_divisions(self.run, self.shard.count)
         except LeaseInForceError:
             raise RunError(
                 f"The run at '{self.run.path}' is being written by shards of another number than {self.shard.count}; "

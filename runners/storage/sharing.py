@@ -44,7 +44,7 @@ LeaseSign = tuple[tuple[str, float], ...]
 """The writers of a part's leases and when they renewed them."""
 
 
-class SharedDisk(LocalFileSystem):
+class SharedDisk(LocalFileSystem):  # type: ignore[misc]  # fsspec has no types
     """A disk on which a small file appears whole or not at all, and may be refused if it is there, as in a store."""
 
     def pipe_file(self, path: str, value: bytes, mode: str = "overwrite", **options: Any) -> None:
@@ -238,7 +238,7 @@ def close_writer(run: Run, place: StorePath, writer: str) -> None:
         run.write_marker(table, name_closing(decided[table.name], writer))
 
 
-def end_other_divisions(run: Run, count: int) -> None:
+def stop_other_divisions(run: Run, count: int) -> None:
     """Take over what shards of another number of parts left, so that none of them goes on.
 
     Raises:

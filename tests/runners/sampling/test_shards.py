@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import isocompute as iso
 from isocompute.errors import ConfigError, RunError
 from isocompute.runners.sampling import shards
 from isocompute.runners.sampling.shards import assign_part, parse_shard, run_shard
@@ -219,3 +220,18 @@ def test_kills_and_stops_at_random_moments_cost_no_key_and_repeat_none(start, al
             read_rows(Run(start.run), unclocked)
     assert start("2/3", seconds=0.0, lease=1.5).wait(120) == 0
     assert read_rows(Run(start.run), unclocked) == alone(task={"name": "lab", "problems": 12})
+
+
+def test_the_command_takes_a_shard_and_says_what_it_does_not_go_with(small, command, tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(small().model_dump(mode="json", exclude_none=True, exclude_defaults=True)))
+    for options, words in (
+        (["--shard", "5/4"], "A shard is I/N"),
+        (["--shard", "1/4", "--dry-run"], "--shard does not go with --dry-run"),
+        (["--shard", "1/4", "--until", "regret < 1"], "--shard does not go with --until"),
+    ):
+        ended = command("sweep", path, *options)
+        assert ended.code == 2
+        assert words in " ".join(f"{ended.out}{ended.err}".split())
+    with pytest.raises(ConfigError, match="'until' or 'shard', not both"):
+        iso.sweep(str(path), until="regret < 1", shard="1/2")

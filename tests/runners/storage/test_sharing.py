@@ -13,7 +13,7 @@ from isocompute.runners.storage import leases
 from isocompute.runners.storage.leases import LeaseInForceError
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import SOLUTIONS_TABLE, TABLES
-from isocompute.runners.storage.sharing import RunPart, SharedDisk, close_writer, end_other_divisions, share_run
+from isocompute.runners.storage.sharing import RunPart, SharedDisk, close_writer, stop_other_divisions, share_run
 
 ROW = {"problem_id": "p", "text": "a", "answer": "7", "correct": True, "status": "ok"}
 
@@ -160,9 +160,9 @@ def test_shards_of_another_number_are_found_and_those_that_ended_shut_out(place,
         write(lost, 0)
         with sharing(place, 2, 3) as (run, _):
             with pytest.raises(LeaseInForceError):
-                end_other_divisions(run, 3)
+                stop_other_divisions(run, 3)
             expire()
-            end_other_divisions(run, 3)
+            stop_other_divisions(run, 3)
             with pytest.raises(RunError, match="locked by another process"):
                 write(lost, 1)
 
