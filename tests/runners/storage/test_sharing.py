@@ -13,7 +13,7 @@ from isocompute.runners.storage import leases
 from isocompute.runners.storage.leases import LeaseInForceError
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import SOLUTIONS_TABLE, TABLES
-from isocompute.runners.storage.sharing import RunPart, SharedDisk, close_writer, stop_other_divisions, share_run
+from isocompute.runners.storage.sharing import RunPart, SharedDisk, close_writer, share_run, stop_other_divisions
 
 ROW = {"problem_id": "p", "text": "a", "answer": "7", "correct": True, "status": "ok"}
 
