@@ -219,6 +219,7 @@ def sweep(
     *,
     until: str | None = None,
     on: str | None = None,
+    shard: str | None = None,
 ) -> OpenedRun:
     """Sample whatever a sweep's run lacks, as ``isocompute sweep`` does.
 
@@ -227,6 +228,8 @@ def sweep(
         keep_going: whether to go on even if none of the first 40 answers can be read.
         until: a rule to stop, such as ``"regret < 1"`` or ``"regret < 1 at 64x"`` (points); all is sampled without one.
         on: where the models run, ``ray://HOST:PORT``, ``local`` or ``local:N`` with Ray; in this process if not given.
+        shard: ``"3/8"`` to sample as the third of eight processes that write the run on a shared disk; not with
+            ``until``.
 
     Raises:
         ConfigError, DataError, EngineError, RunError: as `isocompute.runners.sampling.sweep.run_sweep`.
@@ -235,22 +238,23 @@ def sweep(
     from isocompute.runners.cluster import open_model_loading
     from isocompute.runners.config.sweep import build_sweep, read_sweep
     from isocompute.runners.display import SilentDisplay
+    from isocompute.runners.sampling.shards import parse_shard, run_shard
     from isocompute.runners.sampling.sweep import run_sweep
 
+    if until is not None and shard is not None:
+        raise ConfigError("sweep takes 'until' or 'shard', not both.")
     rule = None if until is None else parse_stopping_rule(until)
     sweep_config = build_sweep(config) if isinstance(config, Mapping) else read_sweep(require_path(config, "config"))
+    own_shard = None if shard is None else parse_shard(shard)
     if rule is not None:
         rule.check_sweep(sweep_config)
     should_stop = None if rule is None else rule.find_reason
     with open_model_loading(on, SilentDisplay(), sweep_config) as models:
-        summary = run_sweep(
-            sweep_config,
-            models.display,
-            models.load_engine,
-            models.load_scorer,
-            keep_going=keep_going,
-            should_stop=should_stop,
-        )
+        where = models.display, models.load_engine, models.load_scorer
+        if own_shard is not None:
+            summary = run_shard(sweep_config, own_shard, *where, keep_going=keep_going)
+        else:
+            summary = run_sweep(sweep_config, *where, keep_going=keep_going, should_stop=should_stop)
     return open_run(summary.run)
 
 

@@ -66,6 +66,7 @@ EXCEPTIONS = {
     "cli/main.py": {"main": "the entry point of the command", "plan_main": "the entry point of `plan`"},
     "runners/imports/packed.py": dict.fromkeys(("readable", "readinto"), "overrides a method of io.RawIOBase"),
     "runners/documents.py": {"compose_mapping_node": "overrides a method of PyYAML"},
+    "runners/storage/sharing.py": dict.fromkeys(("ls", "pipe_file"), "overrides a method of fsspec"),
     "serving/endpoint/connections.py": dict.fromkeys(
         (
             "connection_made",

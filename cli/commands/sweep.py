@@ -51,6 +51,14 @@ def sweep(
         ),
     ] = None,
     on: OnOption = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I/N",
+            help="Sample as the I-th of N processes that write the run on a shared disk, such as an array job.",
+            show_default=False,
+        ),
+    ] = None,
     json_: Annotated[bool, make_dry_run_option("Print the cost as JSON, for programs.", "--json")] = False,
 ) -> None:
     """Sample solutions and verifications into a run, score them, and search. Run it again to continue a stopped run.
@@ -63,6 +71,7 @@ def sweep(
       isocompute sweep mine.yaml
       isocompute sweep mine.yaml --until "regret < 1 at 64x"
       isocompute sweep mine.yaml --on ray://head:10001
+      isocompute sweep mine.yaml --shard 3/8
       isocompute sweep mine.yaml --dry-run --tokens-per-second 9000
       isocompute sweep mine.yaml --dry-run --sample 5
     """
@@ -71,11 +80,14 @@ def sweep(
     from isocompute.runners.cluster import open_model_loading
     from isocompute.runners.config.sweep import read_sweep
     from isocompute.runners.display import LiveDisplay
+    from isocompute.runners.sampling.shards import parse_shard, run_shard
     from isocompute.runners.sampling.sweep import run_sweep
 
-    for option, value in (("--until", until), ("--on", on)):
+    for option, value in (("--until", until), ("--on", on), ("--shard", shard)):
         if value is not None and dry_run:
             raise typer.BadParameter(f"{option} does not go with --dry-run.")
+    if shard is not None and until is not None:
+        raise typer.BadParameter("--shard does not go with --until.")
     if dry_run:
         prices = (price_in, price_out, price_hour)
         with stop_on_signals("stopped; nothing was written"):
@@ -83,6 +95,7 @@ def sweep(
         return
     if json_ or parameters or {tokens_per_second, sample, price_in, price_out, price_hour} != {None}:
         raise typer.BadParameter("--tokens-per-second, --sample, prices, --parameters and --json need --dry-run.")
+    own_shard = None if shard is None else parse_shard(shard)
     sweep_config = read_sweep(str(config))
     should_stop = None
     if until is not None:
@@ -98,14 +111,11 @@ def sweep(
         LiveDisplay(console) as display,
         open_model_loading(on, display, sweep_config) as models,
     ):
-        summary = run_sweep(
-            sweep_config,
-            models.display,
-            models.load_engine,
-            models.load_scorer,
-            keep_going=keep_going,
-            should_stop=should_stop,
-        )
+        where = models.display, models.load_engine, models.load_scorer
+        if own_shard is not None:
+            summary = run_shard(sweep_config, own_shard, *where, keep_going=keep_going)
+        else:
+            summary = run_sweep(sweep_config, *where, keep_going=keep_going, should_stop=should_stop)
     print_sweep_summary(console, summary)
     if summary.empty_tables:
         raise typer.Exit(1)

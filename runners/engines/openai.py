@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from isocompute.runners.engines.base import Completion, Request
-from isocompute.runners.engines.openai_protocol import encode_request, parse_completion
+from isocompute.runners.engines.openai_protocol import encode_request, parse_redacted_completion
 from isocompute.runners.engines.server_client import ServerClient
 
 
@@ -63,10 +62,7 @@ class OpenAIEngine(ServerClient[Request, Completion]):
 
     def parse_answer(self, request: Request, answer: Any) -> Completion:
         """Return the completion in a response, without secrets in its text or status."""
-        sampling = request.sampling
-        completion = parse_completion(answer, sampling.step, self.redact_message, sampling.max_tokens)
-        status = completion.status if completion.status == "ok" else self.redact_message(completion.status)
-        return replace(completion, text=completion.text and self.redact_text(completion.text), status=status)
+        return parse_redacted_completion(answer, request.sampling, self.redact_message, self.redact_text)
 
     def build_failure(self, status: str) -> Completion:
         """Return a completion without text, with the status that says why."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from isocompute.runners.engines.base import Completion, Request, Token
+from isocompute.runners.engines.base import Completion, Request, Sampling, Token
 
 SEED_MODULUS = 2**31 - 1
 """Seeds are sent modulo this: some servers take 32 bits, some signed, and 2**32 − 1 is a random seed in llama.cpp."""
@@ -103,6 +104,25 @@ def parse_completion(
         reason = "step" if choice["stop_reason"] == step else "stop"
     tokens = parse_logprobs(choice.get("logprobs"))
     return Completion(text, prompt_tokens, cached_tokens, completion_tokens, reason, tokens=tokens)
+
+
+def parse_redacted_completion(
+    answer: Any, sampling: Sampling, redact: Callable[[str], str], redact_text: Callable[[str], str]
+) -> Completion:
+    """Parse the response to a request, and remove secrets from its text and status.
+
+    Args:
+        answer: JSON as a server sends it.
+        sampling: the sampling settings of the request.
+        redact: makes a server's own words safe to show.
+        redact_text: removes secrets from a model's text.
+
+    Raises:
+        LookupError, TypeError, ValueError, AttributeError, ArithmeticError: it is not a valid response.
+    """
+    completion = parse_completion(answer, sampling.step, redact, sampling.max_tokens)
+    status = completion.status if completion.status == "ok" else redact(completion.status)
+    return replace(completion, text=completion.text and redact_text(completion.text), status=status)
 
 
 def parse_usage(usage: Any, text: str) -> tuple[int | None, int | None, int | None]:

@@ -8,12 +8,18 @@ from __future__ import annotations
 
 import base64
 import html
+import logging
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
 from functools import cache
 from itertools import groupby
 from urllib.parse import quote
+
+HTTP_LOGGERS = ("httpx", *(f"httpcore.{part}" for part in ("connection", "http11", "http2", "proxy", "socks")))
+
+LONGEST_ERROR_TEXT = 2**16
+"""Characters of an error that are read; 300 of them are shown."""
 
 SHORTEST_KEY_IN_TEXT = 12
 """Characters of the shortest key that is removed from completions' texts too."""
@@ -187,3 +193,48 @@ def build_text_redactor(secrets: Iterable[str]) -> Callable[[str], str]:
         return text
 
     return redact_keys
+
+
+def redact_message(words: str, redact: Callable[[str], str]) -> str:
+    """Return a message of a server or the network in a form that may be shown and logged.
+
+    Every foreign text passes through here before it is cut, joined or raised: the body of an error, the reason phrase,
+    a finish reason, an error of httpx. Secrets are redacted first, since they may be split over two lines; then the
+    text is put on one line, without characters that move a terminal's cursor or hide text.
+
+    >>> redact_message("the key sk-live-42\\nis wrong\\a", build_redactor(["sk-live-42"]))
+    'the key *** is wrong'
+    """
+    words = " ".join(redact(words[:LONGEST_ERROR_TEXT]).split())
+    return "".join(character for character in words if character.isprintable())
+
+
+def cut_message(words: str) -> str:
+    """Return at most 300 characters of a message."""
+    return words if len(words) <= 300 else words[:300] + " …"
+
+
+class RedactingFilter(logging.Filter):
+    """Filter that removes secrets from libraries' logs.
+
+    httpx logs the reason phrase, httpcore every header of a response.
+    """
+
+    def __init__(self, redact: Callable[[str], str]) -> None:
+        super().__init__()
+        self.redact = redact
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Redact a record and let it pass."""
+        record.msg, record.args = self.redact(record.getMessage()), ()
+        return True
+
+    def start_redaction(self) -> None:
+        """Redact the logs of the libraries that send requests, from now on."""
+        for name in HTTP_LOGGERS:
+            logging.getLogger(name).addFilter(self)
+
+    def stop_redaction(self) -> None:
+        """Redact these logs no longer."""
+        for name in HTTP_LOGGERS:
+            logging.getLogger(name).removeFilter(self)

@@ -24,6 +24,8 @@ class EngineEntry:
         free_options: options that affect where and how fast it works, but not the results; they may change when a run
             is resumed.
         extra: the extra of isocompute that installs its dependencies; empty if it has none.
+        keeps_records: whether it keeps files in the run from which a later process finds what it asked for; its loader
+            then takes them as ``records``, a `RecordFiles`.
         size_reader: ``module:function`` that takes a model's name and options, and asks the server for the number of
             parameters; it returns None if that is unknown. Empty if there is no server.
     """
@@ -34,6 +36,7 @@ class EngineEntry:
     free_options: frozenset[str] = frozenset()
     extra: str = ""
     size_reader: str = ""
+    keeps_records: bool = False
 
 
 OPENAI = EngineEntry(
@@ -43,6 +46,14 @@ OPENAI = EngineEntry(
     free_options=frozenset({"urls", "concurrency", "timeout", "retries", "patience", "backoff", "key_env"}),
     extra="openai",
     size_reader="isocompute.runners.engines.server_sizes:fetch_served_parameters",
+)
+OPENAI_BATCH = EngineEntry(
+    "isocompute.runners.engines.openai_batch:OpenAIBatchEngine",
+    "OpenAI's batch API: within a day, at half the price",
+    is_local=False,
+    free_options=frozenset({"urls", "poll", "retries", "timeout", "patience", "backoff", "key_env"}),
+    extra="openai",
+    keeps_records=True,
 )
 TRANSFORMERS = EngineEntry(
     "isocompute.runners.engines.transformers:TransformersEngine",
@@ -63,7 +74,10 @@ ENGINES_MODULE = "isocompute.runners.engines.registry"
 ENGINES: Registry[EngineEntry] = Registry(
     "engine",
     "isocompute.engines",
-    {name: f"{ENGINES_MODULE}:{name.upper()}" for name in ("vllm", "transformers", "openai")},
+    {
+        name: f"{ENGINES_MODULE}:{name.upper().replace('-', '_')}"
+        for name in ("vllm", "transformers", "openai", "openai-batch")
+    },
     EngineEntry,
 )
 """Every engine by its name."""

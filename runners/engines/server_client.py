@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import random
 import socket
 import time
@@ -28,7 +27,13 @@ import httpx
 from isocompute.errors import ConfigError, EngineError
 from isocompute.runners.engines.clock import Stopwatch, add_time_span
 from isocompute.runners.engines.openai_protocol import parse_error_message
-from isocompute.runners.engines.redaction import build_redactor, build_text_redactor
+from isocompute.runners.engines.redaction import (
+    RedactingFilter,
+    build_redactor,
+    build_text_redactor,
+    cut_message,
+    redact_message,
+)
 from isocompute.runners.engines.servers import Server, Servers, draw_backoff, parse_retry_after, parse_servers
 
 RETRIED_STATUSES = {408, 409, 429}
@@ -38,11 +43,6 @@ CONNECT_SECONDS = 10.0
 
 LONGEST_RESPONSE_BYTES = 256 * 2**20
 """Bytes of the longest response that is read. Ten thousand tokens with 20 probabilities each take about ten million."""
-
-LONGEST_ERROR_TEXT = 2**16
-"""Characters of an error that are read; 300 of them are shown."""
-
-HTTP_LOGGERS = ("httpx", *(f"httpcore.{part}" for part in ("connection", "http11", "http2", "proxy", "socks")))
 
 KEEPALIVE_OPTIONS = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
 if hasattr(socket, "TCP_KEEPIDLE"):  # routers drop a connection that is silent while a long text is sampled
@@ -105,8 +105,7 @@ class ServerClient(ABC, Generic[RequestT, ResultT]):
         self.rng = random.Random()  # for the waits only
         self.ssl_context = httpx.create_ssl_context()
         self.log_filter = RedactingFilter(self.redact)
-        for name in HTTP_LOGGERS:
-            logging.getLogger(name).addFilter(self.log_filter)
+        self.log_filter.start_redaction()
         self.loop = asyncio.new_event_loop()
         self.closed = False
         self.thread = Thread(target=self._run_loop, name="servers", daemon=True)
@@ -153,8 +152,7 @@ class ServerClient(ABC, Generic[RequestT, ResultT]):
         """Cancel the requests in flight and close the connections."""
         if not self.closed:
             self.closed = True
-            for name in HTTP_LOGGERS:
-                logging.getLogger(name).removeFilter(self.log_filter)
+            self.log_filter.stop_redaction()
             asyncio.run_coroutine_threadsafe(self._stop_loop(), self.loop)
         self.thread.join()
 
@@ -244,7 +242,7 @@ class ServerClient(ABC, Generic[RequestT, ResultT]):
         # Not `answer.text`: its encoding is named by the server, and 'base64' does not decode to text.
         body_said = parse_error_message(content.decode("utf-8", "replace"))
         why = self.redact_message(body_said) or self.redact_message(answer.reason_phrase)
-        message = f"HTTP {status}: {why if len(why) <= 300 else why[:300] + ' …'}"
+        message = f"HTTP {status}: {cut_message(why)}"
         if status in RETRIED_STATUSES or answer.is_server_error:
             raise LostResponseError(message, parse_retry_after(answer.headers.get("Retry-After"), time.time()))
         if status in REFUSED_STATUSES:
@@ -257,14 +255,8 @@ class ServerClient(ABC, Generic[RequestT, ResultT]):
         raise EngineError(f"{server.url + path} does not serve the model '{self.model}' ({message}).")
 
     def redact_message(self, words: str) -> str:
-        """Return a message of a server or the network in a form that may be shown and logged.
-
-        Every foreign text passes through here before it is cut, joined or raised: the body of an error, the reason
-        phrase, a finish reason, an error of httpx. Secrets are redacted first, since they may be split over two lines;
-        then the text is put on one line, without characters that move a terminal's cursor or hide text.
-        """
-        words = " ".join(self.redact(words[:LONGEST_ERROR_TEXT]).split())
-        return "".join(character for character in words if character.isprintable())
+        """Return a message of a server or the network in a form that may be shown and logged."""
+        return redact_message(words, self.redact)
 
     async def _test_server(self, server: Server) -> str | None:
         try:
@@ -294,22 +286,6 @@ async def read_response_body(answer: httpx.Response) -> bytes:
     finally:
         await answer.aclose()
     return bytes(content)
-
-
-class RedactingFilter(logging.Filter):
-    """Filter that removes secrets from libraries' logs.
-
-    httpx logs the reason phrase, httpcore every header of a response.
-    """
-
-    def __init__(self, redact: Callable[[str], str]) -> None:
-        super().__init__()
-        self.redact = redact
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Redact a record and let it pass."""
-        record.msg, record.args = self.redact(record.getMessage()), ()
-        return True
 
 
 def find_loop_error(work: Future[None], what: str) -> BaseException:

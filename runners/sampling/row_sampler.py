@@ -6,6 +6,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from isocompute.runners import engines
 from isocompute.runners.config.sweep import ModelRole, Sweep
 from isocompute.runners.display import Display
 from isocompute.runners.engines import Completion, Engine, Request, Sampling
@@ -17,12 +18,16 @@ from isocompute.runners.sampling.silence import find_tables_with_text, reject_si
 from isocompute.runners.sampling.unread import UnreadWatch
 from isocompute.runners.seeds import derive_seed
 from isocompute.runners.storage.digests import digest_text
+from isocompute.runners.storage.kept_files import KeptFiles
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import DIGEST_COLUMN, SOLUTIONS_TABLE, VERIFICATIONS_TABLE, RunTable
 from isocompute.runners.tasks import Problem
 
 RequestKey = tuple[Any, ...]
 """A table and the key of one of its rows."""
+
+RECORDS_FOLDER = "batches"
+"""The folder of a run in which an engine keeps records of what it asked for."""
 
 SampledRow = dict[str, Any]
 """A row of solutions or verifications by column."""
@@ -140,7 +145,9 @@ class RowSampler:
 
     def load_role(self, role: ModelRole) -> Engine:
         """Load the engine of a role."""
-        return self.load(self.config.engine, role.model, **role.options)
+        name = self.config.engine
+        records = {"records": KeptFiles(self.run, RECORDS_FOLDER)} if engines.ENGINES[name].keeps_records else {}
+        return self.load(name, role.model, **role.options, **records)
 
     def _restore_answer_classes(self) -> dict[str, AnswerClasses]:
         """Return each problem's answer classes from the run's answers; empty for taken solutions, graded already."""

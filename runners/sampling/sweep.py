@@ -103,15 +103,26 @@ def lock_sampled_run(ready: PreparedSweep, display: Display) -> Iterator[dict[st
                     f"The run at '{run.path}' cannot be locked, because its store cannot keep a second writer out. "
                     "Do not start another sweep of it before this one has ended."
                 )
-            check_existing_run(ready)  # again: another process may have begun it since
-            for stray in set_aside_stray_judgements(run) if run.exists else ():
-                display.note(f"Set aside from {stray.path}: {stray.what}.")
-            manifest = ready.manifest | (extract_kept_provenance(run) if run.exists else {})
+            manifest = check_locked_run(ready, display)
             with remove_unsampled_run(run):
                 run.write_manifest(manifest)
                 for text in collect_sweep_notes(ready):
                     display.note(text)
                 yield manifest
+
+
+def check_locked_run(ready: PreparedSweep, display: Display) -> dict[str, Any]:
+    """Check the run of a prepared sweep, set aside what does not belong to it, and return the manifest to be written.
+
+    Raises:
+        RunError: the run was made by another configuration.
+        DataError: the run is damaged.
+    """
+    run = ready.run
+    check_existing_run(ready)  # again: another process may have begun it since
+    for stray in set_aside_stray_judgements(run) if run.exists else ():
+        display.note(f"Set aside from {stray.path}: {stray.what}.")
+    return ready.manifest | (extract_kept_provenance(run) if run.exists else {})
 
 
 def list_batches(config: Sweep, run: Run, problems: list[Problem]) -> list[list[Problem]]:

@@ -27,7 +27,7 @@ import posixpath
 import re
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -138,17 +138,24 @@ class HeldLease:
                     self.fs.rm_file(self.lease.name)
 
 
+class LeaseInForceError(RunError):
+    """A lease that another process holds."""
+
+
 @contextmanager
-def hold_lease(place: StorePath, path: str, create: dict[str, Any]) -> Iterator[HeldLease]:
+def hold_lease(
+    place: StorePath, path: str, create: dict[str, Any], succeed: Callable[[Lease], None] | None = None
+) -> Iterator[HeldLease]:
     """Hold the lease of a run in a store.
 
     Args:
         place: the run's folder.
         path: the run, for errors.
         create: the options of `find_exclusive_options`.
+        succeed: called with each lease that ran out, before it is removed.
 
     Raises:
-        RunError: another process holds it.
+        LeaseInForceError: another process holds it.
     """
     fs, root = place.fs, place.root
     fs.makedirs(root, exist_ok=True)
@@ -164,16 +171,18 @@ def hold_lease(place: StorePath, path: str, create: dict[str, Any]) -> Iterator[
     if not write_new_object(fs, own.name, encode_lease(own, LEASE_SECONDS), create) and own not in list_leases(
         fs, root
     ):
-        raise RunError(f"Another process is writing the run at '{path}'; wait for it, or stop it.")
+        raise LeaseInForceError(f"Another process is writing the run at '{path}'; wait for it, or stop it.")
     renewal = Thread(target=held.keep_renewed, name="renewal of a lease", daemon=True)
     renewal.start()
     try:
         for lease in list_leases(fs, root):
             if lease.number > number or lease not in (own, *former):  # of a writer that began meanwhile
-                raise RunError(f"Another process is writing the run at '{path}'; wait for it, or stop it.")
+                raise LeaseInForceError(f"Another process is writing the run at '{path}'; wait for it, or stop it.")
         # create again: some stores of these protocols overwrite all the same
         held.is_guarded = not write_new_object(fs, own.name, encode_lease(own, LEASE_SECONDS), create)
         for lease in former:
+            if succeed is not None:
+                succeed(lease)
             with suppress(FileNotFoundError):
                 fs.rm_file(lease.name)
         yield held
@@ -219,7 +228,7 @@ def refuse_lease_in_force(fs: Any, root: str, path: str, lease: Lease) -> None:
     """Raise unless a lease ran out, or its writer was a process of this machine that has ended.
 
     Raises:
-        RunError: it is in force.
+        LeaseInForceError: it is in force.
     """
     if lease.is_abandoned or (lease.seconds is not None and measure_age(fs, root, lease) >= lease.seconds):
         return
@@ -230,7 +239,7 @@ def refuse_lease_in_force(fs: Any, root: str, path: str, lease: Lease) -> None:
         if lease.seconds is None
         else f"If it has ended, its lock runs out within {lease.seconds + 1:.0f} seconds."
     )
-    raise RunError(
+    raise LeaseInForceError(
         f"The run at '{path}' is locked by {whose}, according to its {posixpath.basename(lease.name)}; wait for that "
         f"process, or stop it. {remedy}"
     )

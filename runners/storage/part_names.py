@@ -3,6 +3,7 @@
     part-00042.parquet, part-00042-TOKEN.parquet    part 42, as it was written; the token is the writer's
     parts-00000064-00000128-TOKEN.parquet           the 64 parts from number 128 on, joined
     void-00043-TOKEN                                part 43 is not read: a writer that lost its run may still send it
+    closed-00043-TOKEN                              parts 43 and later of the writer TOKEN are not read, for that reason
 
 Names alone say what is read, so one request publishes a joined part and retires those it was joined from. Joined parts
 begin at a multiple of their size, which is a power of two; of any two, one holds the other or they have no part in
@@ -19,8 +20,8 @@ JOINED_FORMAT = 3
 """The format of runs whose parts may be joined or void: format 2, in which these names are known."""
 
 PART_FILE_PATTERN = re.compile(
-    r"/(?:part-(?P<part>\d+)(?:-[0-9a-f]+)?\.parquet|parts-(?P<size>\d+)-(?P<first>\d+)-[0-9a-f]+\.parquet"
-    r"|void-(?P<void>\d+)-[0-9a-f]+)$"
+    r"/(?:part-(?P<part>\d+)(?:-(?P<writer>[0-9a-f]+))?\.parquet|parts-(?P<size>\d+)-(?P<first>\d+)-[0-9a-f]+\.parquet"
+    r"|void-(?P<void>\d+)-[0-9a-f]+|closed-(?P<closed>\d+)-(?P<closed_writer>[0-9a-f]+))$"
 )
 """Names of the files of a table."""
 
@@ -35,6 +36,8 @@ class NamedPart:
         size: how many numbers it holds.
         retires: whether other files with these numbers are not read.
         is_void: whether it holds no rows, and only retires.
+        writer: the token of the writer of a part as it was written; empty without one.
+        is_closing: whether it holds no rows, and only says that parts of its writer are not read from its number on.
     """
 
     path: str
@@ -42,6 +45,8 @@ class NamedPart:
     size: int = 1
     retires: bool = False
     is_void: bool = False
+    writer: str = ""
+    is_closing: bool = False
 
     @property
     def end(self) -> int:
@@ -55,7 +60,9 @@ def parse_part_name(path: str) -> NamedPart | None:
     if found is None:
         return None
     if found["part"] is not None:
-        return NamedPart(path, int(found["part"]))
+        return NamedPart(path, int(found["part"]), writer=found["writer"] or "")
+    if found["closed"] is not None:
+        return NamedPart(path, int(found["closed"]), writer=found["closed_writer"], is_closing=True)
     if found["void"] is not None:
         return NamedPart(path, int(found["void"]), retires=True, is_void=True)
     return NamedPart(path, int(found["first"]), int(found["size"]), retires=True)
@@ -75,10 +82,21 @@ def name_void_part(number: int, token: str) -> str:
     return f"void-{number:05d}-{token}"
 
 
+def name_closing(number: int, writer: str) -> str:
+    """Return the name that says that a writer's parts are not read from a number on."""
+    return f"closed-{number:05d}-{writer}"
+
+
 def is_joined(path: str) -> bool:
     """Return whether a path names a joined part."""
     part = parse_part_name(path)
     return part is not None and part.retires and not part.is_void
+
+
+def is_closing(path: str) -> bool:
+    """Return whether a path says that a writer's parts are not read any more."""
+    part = parse_part_name(path)
+    return part is not None and part.is_closing
 
 
 def select_parts(paths: Iterable[str]) -> tuple[list[NamedPart], list[NamedPart]]:
@@ -88,14 +106,23 @@ def select_parts(paths: Iterable[str]) -> tuple[list[NamedPart], list[NamedPart]
     ...                               "t/parts-00000002-00000000-0a.parquet", "t/void-00002-0a"])
     >>> [part.path for part in read], len(retired)
     (['t/parts-00000002-00000000-0a.parquet'], 3)
+    >>> read, _ = select_parts(["t/part-00000-0a.parquet", "t/part-00001-0a.parquet", "t/part-00001-0b.parquet",
+    ...                         "t/closed-00001-0a"])
+    >>> [part.path for part in read]
+    ['t/part-00000-0a.parquet', 't/part-00001-0b.parquet']
     """
     named = [part for path in paths if (part := parse_part_name(path)) is not None]
+    closed: dict[str, int] = {}
+    for part in named:
+        if part.is_closing:
+            closed[part.writer] = min(part.first, closed.get(part.writer, part.first))
+    named = [part for part in named if not part.is_closing]
     named.sort(key=lambda part: (part.first, -part.size, not part.retires, part.path))
     read: list[NamedPart] = []
     retired: list[NamedPart] = []
     covered = 0
     for part in named:
-        if part.end <= covered:
+        if part.end <= covered or (part.writer in closed and part.first >= closed[part.writer]):
             retired.append(part)
             continue
         if part.retires:
@@ -111,7 +138,8 @@ def find_next_number(paths: Iterable[str]) -> int:
     >>> find_next_number(["t/part-00002.parquet", "t/parts-00000004-00000000-0a.parquet"])
     4
     """
-    return max((part.end for path in paths if (part := parse_part_name(path)) is not None), default=0)
+    parts = (part for path in paths if (part := parse_part_name(path)) is not None)
+    return max((part.end for part in parts if not part.is_closing), default=0)
 
 
 @dataclass(frozen=True)

@@ -24,14 +24,15 @@ if TYPE_CHECKING:
 class PartWriter:
     """A buffer of rows that is written as a part every few seconds, even if no more rows come.
 
-    Parts are numbered in the order of writing. A store may have a second writer, so there the name also holds a token
-    of the writer, and no part overwrites another's. There, parts are also joined as they become many.
+    Parts are numbered in the order of writing. A store or a run with shards may have a second writer, so there the name
+    also holds a token of the writer, and no part overwrites another's. In a store, parts are also joined as they become
+    many.
     """
 
     def __init__(self, run: Run, table: RunTable, seconds: float, rows: int, after: PartWriter | None) -> None:
         self.run, self.table, self.seconds, self.rows, self.after = run, table, seconds, rows, after
         self.part: tuple[int, list[Mapping[str, Any]]] = (find_next_number(run.list_files(table)), [])
-        self.name = "" if run.local else f"-{token_hex(4)}"
+        self.name = f"-{run.writer}" if run.writer else "" if run.local else f"-{token_hex(4)}"
         self.since = time.monotonic()
         self.lock = RLock()
         self.timer: Timer | None = None

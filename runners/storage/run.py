@@ -44,6 +44,7 @@ from isocompute.runners.storage.part_names import (
     PART_FILE_PATTERN,
     NamedPart,
     find_next_number,
+    is_closing,
     is_joined,
     name_void_part,
     select_parts,
@@ -99,6 +100,8 @@ class Run:
         self.fs, self.root, self.local = self.place.fs, self.place.root, self.place.local
         self.held: RunLock | None = None
         """The lock of the run; None unless this process holds it."""
+        self.writer = ""
+        """A token in the names of the parts that this process writes, if others write the run too."""
         self._sizes: dict[str, int] = {}
         """The bytes of the parts that a store listed."""
         self._made_folders: set[str] = set()
@@ -180,9 +183,9 @@ class Run:
             return [part.path for part in select_parts(self.list_files(table))[0]]
         folder = posixpath.join(self.root, table.name)
         paths = self._list_folder(folder)
-        while True:  # a joined part may come, and its parts go, while a disk lists them
+        while True:  # what says that parts are not read may come while a disk lists them
             again = self._list_folder(folder)
-            if {path for path in again if is_joined(path)} <= set(paths):
+            if {path for path in again if is_joined(path) or is_closing(path)} <= set(paths):
                 return [part.path for part in select_parts(paths)[0]]
             paths = again
 
@@ -335,6 +338,16 @@ class Run:
         """Write a part whole or not at all; its name must match `PART_FILE_PATTERN`."""
         self._put_file(posixpath.join(self.root, table.name, name), encode_parquet(content))
 
+    def read_kept_files(self, folder: str) -> dict[str, bytes]:
+        """Return the content of the files in a folder that is no table, by path; empty if there is no such folder."""
+        paths = self._list_folder(posixpath.join(self.root, folder))
+        with self._translate_read_errors(folder):
+            return {path: bytes(self.fs.cat_file(path)) for path in paths if not path.endswith(".tmp")}
+
+    def write_kept_file(self, folder: str, name: str, content: bytes) -> None:
+        """Write a file into a folder that is no table, whole or not at all."""
+        self._put_file(posixpath.join(self.root, folder, name), content)
+
     def open_writer(
         self, table: RunTable, seconds: float = 5.0, rows: int = 50_000, after: PartWriter | None = None
     ) -> PartWriter:
@@ -443,10 +456,23 @@ class Run:
             with self._translate_write_errors(posixpath.join(self.root, LOCK_FILE)):
                 self.held = stack.enter_context(lock_run(self.place, self.path))
             stack.callback(setattr, self, "held", None)
-            self._remove_temporaries()
+            self.remove_temporaries()
             if self.held.has_predecessor:
                 self._exclude_late_parts()
             yield self.held
+
+    @contextmanager
+    def hold_lock(self, lock: RunLock) -> Iterator[None]:
+        """Write under a lock that was taken elsewhere, while the block runs."""
+        self.held = lock
+        try:
+            yield
+        finally:
+            self.held = None
+
+    def write_marker(self, table: RunTable, name: str) -> None:
+        """Write a file of a table that holds no rows; its name says which parts are not read."""
+        self._put_file(posixpath.join(self.root, table.name, name), b"")
 
     def _exclude_late_parts(self) -> None:
         """Make void what a former writer of a store may still send: at most the next part of each table.
@@ -456,9 +482,9 @@ class Run:
         overlays = {overlay.name for overlay in OVERLAYS.values()}
         for table in (table for table in TABLES.values() if table.name not in overlays):
             name = name_void_part(find_next_number(self.list_files(table)), token_hex(4))
-            self._put_file(posixpath.join(self.root, table.name, name), b"")
+            self.write_marker(table, name)
 
-    def _remove_temporaries(self) -> None:
+    def remove_temporaries(self) -> None:
         """Remove this run's unfinished files; links are neither followed nor removed."""
         folders = [self.root, *(posixpath.join(self.root, name) for name in TABLES)] if self.local else []
         folders = [folder for folder in folders if folder == self.root or not os.path.islink(folder)]
