@@ -1,7 +1,7 @@
 """A simulated driver: one process that deals requests to its replicas, grades what comes back and writes parts.
 
-It deals as `isocompute.runners.engines.replicas` does: to the copy that has the prompt, unless another one has less than
-half as much to do. It is one thread: while it grades or waits for the store, nothing is dealt.
+It deals as `isocompute.runners.engines.replicas` does: to the copy that has the prompt, unless another one has less
+than half as much to do. It is one thread: while it grades or waits for the store, nothing is dealt.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -124,10 +125,11 @@ class Sweep:
         self.repeated_rows, self.repeated_tokens = 0, 0.0
         self.replica_failures, self.node_failures = 0, 0
         bounds = np.linspace(0, cluster.replicas, cluster.drivers + 1).round().astype(int).tolist()
-        self.drivers = [SimulatedDriver(self, range(a, b)) for a, b in zip(bounds, bounds[1:], strict=False)]
+        self.drivers = [SimulatedDriver(self, range(a, b)) for a, b in pairwise(bounds)]
         self.owners = [driver for driver in self.drivers for _ in driver.replicas]
         self.replicas = [
-            SimulatedReplica(self.env, cluster.kind, speed, self._tell(i)) for i, speed in enumerate(self._draw_speeds())
+            SimulatedReplica(self.env, cluster.kind, speed, self._tell(i))
+            for i, speed in enumerate(self._draw_speeds())
         ]
         self.alive = [True] * cluster.replicas
 

@@ -1,0 +1,119 @@
+"""The plans that are simulated, and their outcomes, which are kept so that a run that was stopped goes on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+from scipy import stats
+
+from experiments.cluster.published import (
+    COLD_START_SECONDS,
+    PROBLEMS,
+    SOLUTIONS,
+    TOKENS_PER_REQUEST,
+    VERIFICATIONS,
+    Plan,
+    build_cluster,
+)
+from experiments.cluster.simulation import Outcome, simulate_sweep
+from experiments.cluster.workload import draw_workload
+
+OUTCOMES = Path(__file__).with_name("outcomes.json")
+REPLICAS = (8, 64, 1000)
+SHARDED = Plan(1000, drivers=16, lease=16, part_seconds=60.0)
+"""The plan that the others are compared with."""
+LIMITS = {
+    "cpu": "driver's CPU",
+    "dealing": "dealing",
+    "store": "store",
+    "stragglers": "stragglers and spread of speeds",
+}
+DRIVERS, LEASES, PARTS, FAILURES = (4, 16, 125), (16, 256, None), (1.0, 5.0, 60.0), (1.0, 30.0)
+
+
+def list_plans(share: float) -> dict[str, list[Plan]]:
+    """Return the plans by the table that they are for.
+
+    Args:
+        share: share of the study that is simulated; smaller clusters simulate fewer problems, see `count_problems`.
+    """
+    plans = {
+        "sizes": [*(Plan(replicas) for replicas in REPLICAS), SHARDED],
+        "limits": [Plan(1000), *(Plan(1000, without=limit) for limit in LIMITS)],
+        "drivers": [replace(SHARDED, drivers=drivers) for drivers in DRIVERS],
+        "leases": [replace(SHARDED, lease=lease) for lease in LEASES],
+        "parts": [replace(SHARDED, part_seconds=seconds) for seconds in PARTS],
+        "failures": [replace(SHARDED, failures=factor) for factor in FAILURES],
+    }
+    return {
+        name: [replace(plan, problems=count_problems(plan.replicas, share)) for plan in each]
+        for name, each in plans.items()
+    }
+
+
+def count_problems(replicas: int, share: float) -> int:
+    """Return how many problems are simulated: a share of the study, or fewer where replicas have many rows each.
+
+    >>> [count_problems(replicas, 0.25) for replicas in (8, 64, 1000)]
+    [16, 32, 125]
+    """
+    return max(1, min(max(replicas // 2, 16), round(share * PROBLEMS)))
+
+
+def simulate_plan(plan: Plan, seed: int) -> Outcome:
+    """Simulate a plan with lengths, speeds and failures drawn by a seed."""
+    work = draw_workload(plan.problems, SOLUTIONS, VERIFICATIONS, seed, TOKENS_PER_REQUEST)
+    return simulate_sweep(build_cluster(plan), work, seed)
+
+
+def simulate_plans(plans: Iterable[Plan], seeds: dict[str, int], processes: int) -> dict[tuple[str, int], Outcome]:
+    """Return the outcomes of plans by name and seed; those that are known are not simulated again.
+
+    Args:
+        plans: the plans.
+        seeds: number of seeds of each plan, by name.
+        processes: number of processes.
+    """
+    known = read_outcomes()
+    asked = {(plan.name, seed): plan for plan in plans for seed in range(seeds[plan.name])}
+    with ProcessPoolExecutor(processes) as pool:
+        running = {pool.submit(simulate_plan, plan, key[1]): key for key, plan in asked.items() if key not in known}
+        for future in as_completed(running):
+            known[running[future]] = future.result()
+            write_outcomes(known)
+            print(*running[future], f"{known[running[future]].seconds:,.0f} s", flush=True)
+    return {key: known[key] for key in asked}
+
+
+def read_outcomes() -> dict[tuple[str, int], Outcome]:
+    """Return the outcomes that are known."""
+    if not OUTCOMES.exists():
+        return {}
+    rows = json.loads(OUTCOMES.read_text(encoding="utf-8"))
+    return {(row["plan"], row["seed"]): Outcome(**row["outcome"]) for row in rows}
+
+
+def write_outcomes(known: dict[tuple[str, int], Outcome]) -> None:
+    """Write outcomes."""
+    rows = [{"plan": name, "seed": seed, "outcome": asdict(known[name, seed])} for name, seed in sorted(known)]
+    OUTCOMES.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+
+def extend_seconds(plan: Plan, outcome: Outcome) -> float:
+    """Return the seconds of the whole study: the start and the tail stay, what lies between grows with the problems."""
+    tail = outcome.tail * outcome.seconds
+    return COLD_START_SECONDS + tail + (outcome.seconds - COLD_START_SECONDS - tail) * PROBLEMS / plan.problems
+
+
+def compute_interval(values: list[float]) -> tuple[float, float, float]:
+    """Return the mean over seeds with its 95 % interval by Student's t; NaN with one seed."""
+    mean = float(np.mean(values))
+    if len(values) < 2:
+        return mean, float("nan"), float("nan")
+    half = float(stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
+    return mean, mean - half, mean + half
