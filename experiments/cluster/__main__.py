@@ -1,6 +1,6 @@
 """Sweeps on 8, 64 and 1,000 replicas, simulated: time to finish, work repeated, and what breaks first.
 
-    python -m experiments.cluster [--share 0.25] [--seeds 5] [--processes 2]
+    python -m experiments.cluster [--share 0.125] [--seeds 5] [--processes 2]
 
 Writes docs/clusters.md and its figure. What is simulated is kept in experiments/cluster/outcomes.json, so that a run
 that was stopped goes on; what was measured here is made by `python -m experiments.cluster.measure`.
@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 
 from experiments.cluster import published
 from experiments.cluster.checks import Check, build_check_table, check_doubles, check_workers
-from experiments.cluster.page import TEXT, WORKERS
+from experiments.cluster.page import SHARED, TEXT, WORKERS
 from experiments.cluster.published import Plan, build_cluster, build_kind, read_measured
 from experiments.cluster.simulation import Outcome
 from experiments.cluster.study import (
@@ -126,6 +126,7 @@ def render_page(found: Outcomes, tables: dict[str, list[Plan]], command: str) ->
     varied = [*tables["drivers"], *tables["leases"], *tables["parts"], *tables["failures"]]
     return TEXT.format(
         command=command,
+        shared_cluster="" if sharded.share == 1 else SHARED.format(share=sharded.share),
         sizes=build_plan_table(found, tables["sizes"]),
         limits=build_limit_table(found, tables["limits"]),
         varied=build_plan_table(found, list(dict.fromkeys(varied))),
@@ -168,7 +169,7 @@ def render_page(found: Outcomes, tables: dict[str, list[Plan]], command: str) ->
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--share", type=float, default=1.0, help="share of the study's problems at 1,000 replicas")
+    parser.add_argument("--share", type=float, default=1.0, help="share of 1,000 replicas, and of the study on them")
     parser.add_argument("--seeds", type=int, default=5, help="seeds of the first table; the others have one")
     parser.add_argument("--processes", type=int, default=2)
     args = parser.parse_args()

@@ -52,7 +52,7 @@ class Check:
 
     @property
     def is_inside(self) -> bool:
-        """Whether it is off by no more."""
+        """True if it is off by no more."""
         return abs(self.simulated - self.median) <= self.allowed
 
 

@@ -43,7 +43,7 @@ class DriverCosts:
 
 @dataclass(frozen=True)
 class Store:
-    """Where parts go.
+    """A store for parts, and how often they are written.
 
     Args:
         latency: seconds of a request, least and most.
@@ -183,7 +183,7 @@ class SimulatedDriver:
         dealt: dict[int, list[Job]] = {}
         while self.total < alive * kind.in_flight:
             if not self.pending:
-                if self.total + self.unsolved * self.sweep.verifications < alive * kind.slots:
+                if self.total + self.unsolved * self.sweep.verifications < alive * kind.in_flight:
                     self.ask(self.sweep.take_lease())
                 if not self.pending:
                     break

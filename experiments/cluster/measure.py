@@ -1,4 +1,4 @@
-"""What the simulation takes from this machine, and the sweeps of real workers that it is checked against.
+"""Measurements on this machine that the simulation takes, and the sweeps of real workers that it is checked against.
 
     nice python -m experiments.cluster.measure [driver] [doubles] [workers]
 

@@ -66,6 +66,8 @@ class Plan:
         failures: factor on how often things fail.
         without: ``cpu``, ``dealing``, ``stragglers`` or ``store``: what costs nothing; empty for nothing.
         problems: number of problems that are simulated.
+        share: share of the cluster that is simulated, with as large a share of each driver that is not simulated whole:
+            it then takes so much longer for a row.
     """
 
     replicas: int
@@ -75,6 +77,7 @@ class Plan:
     failures: float = 1.0
     without: str = ""
     problems: int = PROBLEMS
+    share: float = 1.0
 
     @property
     def name(self) -> str:
@@ -97,20 +100,23 @@ def build_kind() -> ReplicaKind:
 
 def build_cluster(plan: Plan) -> Cluster:
     """Return the cluster of a plan."""
-    driver = read_measured()["driver"]
+    driver, drivers = read_measured()["driver"], max(1, round(plan.share * plan.drivers))
+    slower = drivers / (plan.share * plan.drivers)
     counts, seconds = zip(*((int(n), each) for n, each in driver["dealing"].items()), strict=True)
+    dealing = slower * float(np.interp(plan.replicas / plan.drivers, counts, seconds))
+    grading = 0.0 if plan.without == "cpu" else slower
     costs = DriverCosts(
-        0.0 if plan.without == "cpu" else driver["solution"],
-        0.0 if plan.without == "cpu" else driver["verification"],
-        0.0 if plan.without in ("cpu", "dealing") else float(np.interp(plan.replicas / plan.drivers, counts, seconds)),
+        grading * driver["solution"],
+        grading * driver["verification"],
+        0.0 if plan.without in ("cpu", "dealing") else dealing,
     )
-    row_bytes = TOKENS_PER_REQUEST * TEXT_BYTES_PER_TOKEN
+    row_bytes = slower * TOKENS_PER_REQUEST * TEXT_BYTES_PER_TOKEN
     store = Store(STORE_LATENCY, STORE_BYTES_PER_SECOND, row_bytes, plan.part_seconds)
     straggle = plan.without != "stragglers"
     return Cluster(
-        replicas=plan.replicas,
+        replicas=round(plan.share * plan.replicas),
         kind=build_kind(),
-        drivers=plan.drivers,
+        drivers=drivers,
         lease=plan.lease,
         costs=costs,
         store=Store(part_seconds=plan.part_seconds) if plan.without == "store" else store,

@@ -21,7 +21,7 @@ from isocompute.fits.laws.throughput import ThroughputLaw
 
 @dataclass(frozen=True)
 class ReplicaKind:
-    """What all copies of a model have in common.
+    """The traits that all copies of a model have in common.
 
     Args:
         law: seconds of a token by the number of requests at work.

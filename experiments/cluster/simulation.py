@@ -18,7 +18,7 @@ from experiments.cluster.workload import Workload
 
 @dataclass(frozen=True)
 class Failures:
-    """How often machines fail, in events per hour, and how long they are away, in seconds.
+    """Rates of failures, in events per hour, and the times that machines are away, in seconds.
 
     Args:
         replica_rate: of one replica alone.
@@ -43,8 +43,8 @@ class Cluster:
         replicas: number of replicas.
         kind: what they have in common.
         drivers: number of drivers, which share the replicas evenly; ``isocompute sweep --shard I/N`` is one.
-        lease: number of solutions, with their verifications, that a driver takes at once when its replicas run out of
-            work; if None, each has its share of the problems from the start.
+        lease: number of solutions, with their verifications, that a driver takes at once when what it has does not fill
+            its replicas; if None, each has its share of the problems from the start.
         replicas_per_node: replicas of a node.
         speed_spread: standard deviation of a replica's speed, whose mean is 1.
         slow_share: share of replicas that are stragglers.
@@ -68,7 +68,7 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a simulated sweep took.
+    """The result of a simulated sweep.
 
     Args:
         seconds: until the last part was written.

@@ -40,7 +40,7 @@ def list_plans(share: float) -> dict[str, list[Plan]]:
     """Return the plans by the table that they are for.
 
     Args:
-        share: share of the study that is simulated; smaller clusters simulate fewer problems, see `count_problems`.
+        share: share of the largest cluster, and of the study on it, that is simulated.
     """
     plans = {
         "sizes": [*(Plan(replicas) for replicas in REPLICAS), SHARDED],
@@ -50,19 +50,18 @@ def list_plans(share: float) -> dict[str, list[Plan]]:
         "parts": [replace(SHARDED, part_seconds=seconds) for seconds in PARTS],
         "failures": [replace(SHARDED, failures=factor) for factor in FAILURES],
     }
-    return {
-        name: [replace(plan, problems=count_problems(plan.replicas, share)) for plan in each]
-        for name, each in plans.items()
-    }
+    return {name: [cut_plan(plan, share) for plan in each] for name, each in plans.items()}
 
 
-def count_problems(replicas: int, share: float) -> int:
-    """Return how many problems are simulated: a share of the study, or fewer where replicas have many rows each.
+def cut_plan(plan: Plan, share: float) -> Plan:
+    """Return a plan of which a share is simulated: of the cluster and the study, or of the study alone if it is small.
 
-    >>> [count_problems(replicas, 0.25) for replicas in (8, 64, 1000)]
-    [16, 32, 125]
+    >>> [(cut.problems, cut.share) for cut in (cut_plan(Plan(replicas), 0.125) for replicas in (8, 64, 1000))]
+    [(16, 1.0), (32, 1.0), (62, 0.125)]
     """
-    return max(1, min(max(replicas // 2, 16), round(share * PROBLEMS)))
+    if plan.replicas < max(REPLICAS):
+        return replace(plan, problems=max(plan.replicas // 2, 16))
+    return replace(plan, problems=round(share * PROBLEMS), share=share)
 
 
 def simulate_plan(plan: Plan, seed: int) -> Outcome:
@@ -107,7 +106,8 @@ def write_outcomes(known: dict[tuple[str, int], Outcome]) -> None:
 def extend_seconds(plan: Plan, outcome: Outcome) -> float:
     """Return the seconds of the whole study: the start and the tail stay, what lies between grows with the problems."""
     tail = outcome.tail * outcome.seconds
-    return COLD_START_SECONDS + tail + (outcome.seconds - COLD_START_SECONDS - tail) * PROBLEMS / plan.problems
+    times = plan.share * PROBLEMS / plan.problems
+    return COLD_START_SECONDS + tail + (outcome.seconds - COLD_START_SECONDS - tail) * times
 
 
 def compute_interval(values: list[float]) -> tuple[float, float, float]:
