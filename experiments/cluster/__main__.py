@@ -53,6 +53,11 @@ def format_hours(found: Outcomes, plan: Plan) -> str:
     return f"{mean:.3g}" if low != low else f"{mean:.3g} [{low:.3g}, {high:.3g}]"
 
 
+def format_share(share: float) -> str:
+    """Return a share in percent, with two digits below ten."""
+    return f"{100 * share:.0f} %" if share >= 0.0995 else f"{100 * share:.2g} %"
+
+
 def describe_plan(plan: Plan) -> str:
     """Return a plan in words."""
     lease = "all at once" if plan.lease is None else f"{plan.lease} solutions a lease"
@@ -76,7 +81,7 @@ def build_plan_table(found: Outcomes, plans: list[Plan]) -> str:
             for name in ("driver_cpu", "driver_store", "tail", "repeated_tokens")
         ]
         shares = [ideal / get_hours(found, plan)[0], *means[:3], means[3] / work]
-        cells = " | ".join(f"{100 * share:.2g} %" for share in shares)
+        cells = " | ".join(map(format_share, shares))
         rows.append(
             f"| {describe_plan(plan)} | {plan.problems} | {len(outcomes)} | {format_hours(found, plan)} | {cells} |"
         )
@@ -88,7 +93,7 @@ def build_limit_table(found: Outcomes, plans: list[Plan]) -> str:
     before = get_hours(found, plans[0])[0]
     rows = ["| taken away | hours | saved |", "|:--|--:|--:|"]
     for plan in plans:
-        saved = "" if not plan.without else f"{100 * (1 - get_hours(found, plan)[0] / before):.0f} %"
+        saved = format_share(max(0.0, 1 - get_hours(found, plan)[0] / before)) if plan.without else ""
         rows.append(f"| {LIMITS.get(plan.without, 'nothing')} | {format_hours(found, plan)} | {saved} |")
     return "\n".join(rows)
 
@@ -160,6 +165,7 @@ def render_page(found: Outcomes, tables: dict[str, list[Plan]], command: str) ->
             if name in measured
         ),
         cores=driver["cores"],
+        starting=published.COLD_START_SECONDS / 3600,
         hours_alone=get_hours(found, alone)[0],
         hours_sharded=get_hours(found, sharded)[0],
         drivers=SHARDED.drivers,

@@ -44,8 +44,14 @@ DOUBLE_SLOTS, DOUBLE_SECONDS_OF_SLEEP = 8, 0.004
 DOUBLE_WORK = {"problems": 6, "solutions": 8, "verifications": 8, "tokens_per_request": 12}
 WORKERS = (1, 2)
 WORKER_SLOTS, FITTED = 16, (4, 16)
-WORKER_PROBLEMS, WORKER_SOLUTIONS = 10, 24
-WORKER_OPTIONS = {"dtype": "bfloat16", "max_model_len": 512, "block_size": 32, "enforce_eager": True}
+WORKER_PROBLEMS, WORKER_SOLUTIONS = 10, 12
+WORKER_OPTIONS = {
+    "dtype": "bfloat16",
+    "max_model_len": 512,
+    "block_size": 32,
+    "enforce_eager": True,
+    "distributed_executor_backend": "vllm.v1.executor.uniproc_executor.UniProcExecutor",
+}
 
 
 class EchoEngine:
@@ -211,7 +217,7 @@ def time_workers() -> dict[str, Any]:
 def fit_point(copy: Any, at_once: int) -> tuple[int, float]:
     """Return seconds of a token with so many requests at work on a worker."""
     before, copy.in_flight = copy.in_flight, at_once
-    seconds, lengths = run_workers([copy], f"fit {at_once}", max(2, 6 * at_once // WORKER_PROBLEMS))
+    seconds, lengths = run_workers([copy], f"fit {at_once}", max(2, 4 * at_once // WORKER_PROBLEMS))
     copy.in_flight = before
     return at_once, seconds * at_once / sum(lengths)
 

@@ -28,7 +28,7 @@ failure that is rare in the study is mostly not among what was simulated.
 through the loads of all: {rows_alone:,.0f} rows a second. Among 64 replicas dealing takes {dealing_small:.0f} µs, and a
 driver keeps up with {rows_small:,.0f} rows a second, about {breaks:.0f} replicas. So a study on 1,000 replicas needs
 several drivers. {drivers} of them with about {replicas_each} replicas each take {hours_sharded:.2g} hours in place of
-{hours_alone:.2g}.
+{hours_alone:.2g}; of these {starting:.2g} are the start of the replicas, which comes next, before the tail.
 
 A driver also remembers the replica of only {remembered:,} prompts. That is enough, as the verifications of a solution
 are dealt one after another.

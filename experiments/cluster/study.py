@@ -104,9 +104,13 @@ def write_outcomes(known: dict[tuple[str, int], Outcome]) -> None:
 
 
 def extend_seconds(plan: Plan, outcome: Outcome) -> float:
-    """Return the seconds of the whole study: the start and the tail stay, what lies between grows with the problems."""
-    tail = outcome.tail * outcome.seconds
-    times = plan.share * PROBLEMS / plan.problems
+    """Return the seconds of the whole study: the start and the tail stay, what lies between grows with the rows.
+
+    In the tail only those rows are made that were inside the replicas when nothing more was to be taken.
+    """
+    cluster, rows = build_cluster(plan), SOLUTIONS * (1 + VERIFICATIONS)
+    inside, tail = cluster.replicas * cluster.kind.in_flight, outcome.tail * outcome.seconds
+    times = (plan.share * PROBLEMS * rows - inside) / (plan.problems * rows - inside)
     return COLD_START_SECONDS + tail + (outcome.seconds - COLD_START_SECONDS - tail) * times
 
 
