@@ -9,14 +9,16 @@ that was stopped goes on; what was measured here is made by `python -m experimen
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
+from textwrap import fill
 
 from matplotlib.axes import Axes
 
 from experiments.cluster import published
 from experiments.cluster.checks import Check, build_check_table, check_doubles, check_workers
 from experiments.cluster.page import SHARED, TEXT, WORKERS
-from experiments.cluster.published import Plan, build_cluster, build_kind, read_measured
+from experiments.cluster.published import Plan, build_kind, read_measured
 from experiments.cluster.simulation import Outcome
 from experiments.cluster.study import (
     LIMITS,
@@ -69,8 +71,8 @@ def describe_plan(plan: Plan) -> str:
 def build_plan_table(found: Outcomes, plans: list[Plan]) -> str:
     """Return the outcomes of plans as a table."""
     rows = [
-        "| plan | problems | seeds | hours | used | driver's CPU | waits for the store | tail | repeated |",
-        "|:--|--:|--:|--:|--:|--:|--:|--:|--:|",
+        "| plan | problems | seeds | hours | used | driver's CPU | waits for the store | tail | failures | repeated |",
+        "|:--|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for plan in plans:
         outcomes = list_outcomes(found, plan)
@@ -81,7 +83,8 @@ def build_plan_table(found: Outcomes, plans: list[Plan]) -> str:
             for name in ("driver_cpu", "driver_store", "tail", "repeated_tokens")
         ]
         shares = [ideal / get_hours(found, plan)[0], *means[:3], means[3] / work]
-        cells = " | ".join(map(format_share, shares))
+        failed = sum(one.replica_failures + one.node_failures for one in outcomes) / len(outcomes)
+        cells = " | ".join([*map(format_share, shares[:4]), f"{failed:.2g}", format_share(shares[4])])
         rows.append(
             f"| {describe_plan(plan)} | {plan.problems} | {len(outcomes)} | {format_hours(found, plan)} | {cells} |"
         )
@@ -114,9 +117,31 @@ def draw_hours(found: Outcomes, plans: list[Plan], sharded: Plan) -> Axes:
 
 
 def describe_checks(checks: list[Check]) -> str:
-    """Say which checks are not inside."""
-    outside = [f"{check.count} {check.what}{'s' if check.count > 1 else ''}" for check in checks if not check.is_inside]
-    return f"Not inside: {', '.join(outside)}." if outside else "All are inside."
+    """Say which checks are not inside, and which say little."""
+    outside, noisy = (
+        ", ".join(f"{check.count} {check.what}{'s' if check.count > 1 else ''}" for check in some)
+        for some in (
+            [check for check in checks if not check.is_inside],
+            [check for check in checks if check.is_inside and check.is_noisy],
+        )
+    )
+    verdict = f"Not inside: {outside}." if outside else "All are inside."
+    return f"{verdict} Their repeats differ too much to say more: {noisy}." if noisy else verdict
+
+
+def wrap_prose(text: str) -> str:
+    """Return a page with the lines of its paragraphs and lists wrapped anew.
+
+    >>> wrap_prose("a\\nb\\n\\n| c |\\n| d |\\n")
+    'a b\\n\\n| c |\\n| d |\\n'
+    """
+    blocks = []
+    for block in text.strip().split("\n\n"):
+        items = [" ".join(item.split()) for item in re.split(r"\n(?=- )", block)]
+        indent = "  " if block.startswith("- ") else ""
+        wrapped = [fill(item, 120, subsequent_indent=indent, break_long_words=False) for item in items]
+        blocks.append(block if block[0] in "|#![" else "\n".join(wrapped))
+    return "\n\n".join(blocks) + "\n"
 
 
 def render_page(found: Outcomes, tables: dict[str, list[Plan]], command: str) -> str:
@@ -127,9 +152,10 @@ def render_page(found: Outcomes, tables: dict[str, list[Plan]], command: str) ->
     row = driver["verification"]
     alone = tables["limits"][0]
     needed = alone.replicas * kind.most_tokens / published.TOKENS_PER_REQUEST
+    _, low, high = get_hours(found, sharded)
     checks = check_doubles(measured) + (check_workers(measured) if "workers" in measured else [])
     varied = [*tables["drivers"], *tables["leases"], *tables["parts"], *tables["failures"]]
-    return TEXT.format(
+    text = TEXT.format(
         command=command,
         shared_cluster="" if sharded.share == 1 else SHARED.format(share=sharded.share),
         sizes=build_plan_table(found, tables["sizes"]),
@@ -153,12 +179,15 @@ def render_page(found: Outcomes, tables: dict[str, list[Plan]], command: str) ->
         dealing_most=1e6 * dealing[1000],
         dealing_small=1e6 * dealing[64],
         remembered=REMEMBERED_PROMPTS,
-        workers=WORKERS if "workers" in measured else "",
+        cached=format_share(list_outcomes(found, alone)[0].cached),
+        apart=(high - low) / 2,
+        most_failures=tables["failures"][0].failures,
+        workers=WORKERS.format(error=100 * measured["workers"]["law"]["error"]) if "workers" in measured else "",
         rows_alone=1 / (row + dealing[1000]),
         rows_small=1 / (row + dealing[64]),
         needed=needed,
         breaks=1 / (row + dealing[64]) * published.TOKENS_PER_REQUEST / kind.most_tokens,
-        row_bytes=build_cluster(alone).store.row_bytes,
+        row_bytes=published.TOKENS_PER_REQUEST * published.TEXT_BYTES_PER_TOKEN,
         loads=", ".join(
             f"{name} {measured[name]['load'][0]:.0f} to {measured[name]['load'][1]:.0f}"
             for name in ("doubles", "workers")
@@ -171,6 +200,7 @@ def render_page(found: Outcomes, tables: dict[str, list[Plan]], command: str) ->
         drivers=SHARDED.drivers,
         replicas_each=round(SHARDED.replicas / SHARDED.drivers),
     )
+    return wrap_prose(text)
 
 
 def main() -> None:

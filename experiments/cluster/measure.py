@@ -23,6 +23,8 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from experiments.cluster.workload import LOGS, Workload, draw_workload
 from isocompute.fits.laws.throughput import ThroughputLaw, fit_throughput
 from isocompute.runners import engines, prompts, tasks
@@ -224,7 +226,7 @@ def fit_point(copy: Any, at_once: int) -> tuple[int, float]:
 
 def run_workers(copies: list[Any], word: str, solutions: int) -> tuple[float, list[int]]:
     """Return the seconds of sampling solutions of the lab's problems on workers, and their tokens in order."""
-    task = TaskConfig.model_validate({"name": "lab", "problems": WORKER_PROBLEMS, "seed": 11})
+    task = TypeAdapter(TaskConfig).validate_python({"name": "lab", "problems": WORKER_PROBLEMS, "seed": 11})
     text = prompts.load_prompt("lab-solve", needs=("question",))
     asked = deque(
         Request((i, j), text.fill(question=problem.question), derive_seed(0, word, i, j), Sampling(0.7, 1.0, 200))

@@ -33,7 +33,7 @@ LIMITS = {
     "store": "store",
     "stragglers": "stragglers and spread of speeds",
 }
-DRIVERS, LEASES, PARTS, FAILURES = (4, 16, 125), (16, 256, None), (1.0, 5.0, 60.0), (1.0, 30.0)
+DRIVERS, LEASES, PARTS, FAILURES = (4, 16, 125), (16, 256, None), (1.0, 5.0, 60.0), (1000.0,)
 
 
 def list_plans(share: float) -> dict[str, list[Plan]]:
@@ -48,7 +48,9 @@ def list_plans(share: float) -> dict[str, list[Plan]]:
         "drivers": [replace(SHARDED, drivers=drivers) for drivers in DRIVERS],
         "leases": [replace(SHARDED, lease=lease) for lease in LEASES],
         "parts": [replace(SHARDED, part_seconds=seconds) for seconds in PARTS],
-        "failures": [replace(SHARDED, failures=factor) for factor in FAILURES],
+        "failures": [
+            replace(SHARDED, failures=factor, part_seconds=seconds) for factor in FAILURES for seconds in PARTS[1:]
+        ],
     }
     return {name: [cut_plan(plan, share) for plan in each] for name, each in plans.items()}
 

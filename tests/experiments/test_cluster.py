@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
 pytest.importorskip("simpy")
 
+from experiments.cluster.__main__ import PAGE, describe_checks, render_page
+from experiments.cluster.checks import Check, build_check_table
 from experiments.cluster.driver import DriverCosts, Store
+from experiments.cluster.published import PROBLEMS, Plan, build_cluster
 from experiments.cluster.replica import ReplicaKind
 from experiments.cluster.simulation import Cluster, Failures, Sweep, simulate_sweep
+from experiments.cluster.study import (
+    compute_interval,
+    cut_plan,
+    extend_seconds,
+    list_plans,
+    read_outcomes,
+    simulate_plan,
+)
 from experiments.cluster.workload import build_workload, draw_workload
 from isocompute.fits.laws.throughput import ThroughputLaw
 
@@ -102,3 +115,37 @@ def test_drawn_lengths_have_the_mean_that_is_asked_for_and_a_tail():
     drawn = draw_workload(problems=40, solutions=16, verifications=8, seed=1, tokens_per_request=1950)
     assert drawn.tokens / drawn.requests == pytest.approx(1950, rel=0.01)
     assert drawn.verifications.max() > 3 * drawn.verifications.mean()
+
+
+def test_a_check_outside_of_what_is_allowed_is_named():
+    steady = [10.0, 10.1, 9.9, 10.0, 10.0]
+    checks = [Check("double", 1, 11.4, steady), Check("double", 2, 11.6, steady), Check("worker", 1, 11.6, [8, 12, 10])]
+    assert [check.is_inside for check in checks] == [True, False, True]
+    assert describe_checks(checks) == "Not inside: 2 doubles. Their repeats differ too much to say more: 1 worker."
+    assert build_check_table(checks).count("**no**") == 1
+
+
+def test_intervals_over_seeds_are_of_students_t():
+    mean, low, high = compute_interval([1.0, 2.0, 3.0])
+    assert (mean, high - mean) == pytest.approx((2.0, 4.303 / np.sqrt(3)), rel=1e-3)
+    assert low == pytest.approx(4 - high)
+
+
+def test_a_part_of_the_study_tells_the_time_of_more_of_it():
+    few, more = Plan(2, problems=1), Plan(2, problems=2)
+    outcome = simulate_plan(more, 0)
+    told = extend_seconds(few, simulate_plan(few, 0))
+    assert told == pytest.approx(extend_seconds(more, outcome), rel=0.1)
+    assert extend_seconds(Plan(2, problems=PROBLEMS), outcome) == pytest.approx(outcome.seconds)
+
+
+def test_a_share_of_a_cluster_has_the_share_of_its_driver():
+    whole, cut = (build_cluster(cut_plan(Plan(1000), share)) for share in (1.0, 0.25))
+    assert (cut.replicas, cut.drivers) == (250, 1)
+    assert cut.costs.verification == pytest.approx(4 * whole.costs.verification)
+
+
+def test_the_page_is_what_the_outcomes_give():
+    page = PAGE.read_text(encoding="utf-8")
+    command, share, _ = re.search(r"`(python -m experiments\.cluster --share (\S+) --seeds (\d+))`", page).groups()
+    assert page == render_page(read_outcomes(), list_plans(float(share)), command)
