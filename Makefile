@@ -14,7 +14,7 @@ export VLLM_CPU_KVCACHE_SPACE ?= 2
 # Threads of BLAS cost more than they save on the small matrices here, and much more beside another process.
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help demo test soak check check-fast figures notebooks lab lab-run lab-search lab-both profiles bench docs site policies regret report lock lock-light check-light clean
+.PHONY: help demo test soak check check-fast figures notebooks lab lab-run lab-search lab-both profiles bench docs site policies regret clusters report lock lock-light check-light clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -109,6 +109,9 @@ policies: $(VENV)/full ## docs/policies.md, answer_models.md, guarantees.md and 
 
 regret: $(VENV)/core ## docs/regret.md anew, about 40 minutes on two cores; a run that was stopped goes on
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m experiments.advice.regret
+
+clusters: $(VENV)/full ## docs/clusters.md anew, about two hours on two cores; a run that was stopped goes on
+	$(BIN)/python -m experiments.cluster
 
 lock: $(VENV)/full ## write the versions that are installed to requirements.lock
 	$(BIN)/pip freeze --exclude-editable | sed 's/+cpu$$//' > requirements.lock
