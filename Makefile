@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 DEMO   ?= runs/demo
 # the extras that need neither torch nor vLLM
-LIGHT := figures math openai serve stores datasets reasoning-gym notebooks docs testing tools
+LIGHT := figures math openai ray serve stores datasets reasoning-gym notebooks docs testing tools
 
 # One thread per core, and no look at a model hub: all that the targets here need is in the repository.
 export HF_HUB_OFFLINE = 1
