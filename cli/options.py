@@ -31,8 +31,8 @@ OnOption = Annotated[
     str | None,
     typer.Option(
         "--on",
-        metavar="ray://HOST:PORT|local[:N]",
-        help="Run the models as replicas on a Ray cluster, or N of each role on this machine.",
+        metavar="CLUSTER",
+        help="Run the models as replicas with Ray: ray://HOST:PORT, or local:N for N of each role here.",
         show_default=False,
     ),
 ]

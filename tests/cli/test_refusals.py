@@ -135,8 +135,8 @@ def test_a_manifest_that_names_what_is_not_installed(refused, written_run, tmp_p
     manifest["config"]["engine"] = "coin"
     (written_run / "manifest.json").write_text(json.dumps(manifest))
     assert refused("fit", written_run, "-o", tmp_path / "p.json") == (
-        f"The manifest of '{written_run}' has an invalid 'config': engine: input should be 'vllm', 'transformers' or "
-        "'openai'; got 'coin'."
+        f"The manifest of '{written_run}' has an invalid 'config': engine: input should be 'vllm', 'transformers', "
+        "'openai' or 'openai-batch'; got 'coin'."
     )
 
 

@@ -82,11 +82,11 @@ def process(command: list[str], log: Path, seconds: float, address: str | None =
 
 
 LLAMA = """
-import os, sys, xllamacpp
+import sys, xllamacpp
 params = xllamacpp.CommonParams()
 params.model.path = sys.argv[1]
 params.n_ctx, params.n_parallel = 4 * 512, 4  # 512 tokens for each of four sequences
-params.cpuparams.n_threads = params.cpuparams_batch.n_threads = os.cpu_count()
+params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1  # several wait for each other on a busy machine
 server = xllamacpp.Server(params)
 print(server.listening_address, flush=True)
 sys.stdin.read()

@@ -250,7 +250,7 @@ def test_what_goes_only_with_the_solutions_of_another_run_is_refused_without_the
         ("solutions", "many", "solutions: input should be a valid integer; got 'many'."),
         ("solutions", True, "solutions: input should be a valid integer; got True."),
         ("verifications", -1, "verifications: input should be greater than or equal to 0; got -1."),
-        ("engine", "llama", "engine: input should be 'vllm', 'transformers' or 'openai'; got 'llama'."),
+        ("engine", "llama", "engine: input should be 'vllm', 'transformers', 'openai' or 'openai-batch'; got 'llama'."),
         ("solver.temperature", -1, "solver.temperature: input should be greater than or equal to 0; got -1."),
         ("verifier.top_p", 1.5, "verifier.top_p: input should be less than or equal to 1; got 1.5."),
         ("task.problems", 0, "task.problems: input should be greater than or equal to 1; got 0."),
