@@ -47,9 +47,9 @@ check: $(VENV)/full ## lint, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: check ## check, then every test and doctest; vLLM's included
+test: check ## check, then every test and doctest, in two processes; vLLM's included
 	$(BIN)/pytest -q --doctest-modules src/isocompute/registry.py src/isocompute/api src/isocompute/cli src/isocompute/figures src/isocompute/planner src/isocompute/runners src/isocompute/fits src/isocompute/serving src/isocompute/testing
-	ISOCOMPUTE_NEED_ENGINES=1 $(BIN)/pytest -q --durations=8 tests
+	ISOCOMPUTE_NEED_ENGINES=1 $(BIN)/pytest -q -n 2 --dist loadfile --durations=8 tests
 
 report: $(VENV)/core ## the report of the run lab-both-small, in runs/report.html
 	$(BIN)/isocompute report data/runs/lab-both-small -o runs/report.html
