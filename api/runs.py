@@ -250,11 +250,12 @@ def sweep(
         rule.check_sweep(sweep_config)
     should_stop = None if rule is None else rule.find_reason
     with open_model_loading(on, SilentDisplay(), sweep_config) as models:
-        where = models.display, models.load_engine, models.load_scorer
         if own_shard is not None:
-            summary = run_shard(sweep_config, own_shard, *where, keep_going=keep_going)
+            summary = run_shard(sweep_config, own_shard, models.display, keep_going=keep_going, **models.functions)
         else:
-            summary = run_sweep(sweep_config, *where, keep_going=keep_going, should_stop=should_stop)
+            summary = run_sweep(
+                sweep_config, models.display, keep_going=keep_going, should_stop=should_stop, **models.functions
+            )
     return open_run(summary.run)
 
 

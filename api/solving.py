@@ -155,4 +155,4 @@ def solve(
         keep_going=keep_going,
     )
     with open_model_loading(on, SilentDisplay()) as models:
-        return SolveResult(solve_questions(request, models.display, models.load_engine, models.load_scorer))
+        return SolveResult(solve_questions(request, models.display, **models.functions))

@@ -147,7 +147,7 @@ def solve(
         LiveDisplay(progress) as display,
         open_model_loading(on, display) as models,
     ):
-        solved = solve_questions(request, models.display, models.load_engine, models.load_scorer)
+        solved = solve_questions(request, models.display, **models.functions)
     if json_:
         from isocompute.api.json_schema.solves import build_solve_json
 

@@ -111,11 +111,12 @@ def sweep(
         LiveDisplay(console) as display,
         open_model_loading(on, display, sweep_config) as models,
     ):
-        where = models.display, models.load_engine, models.load_scorer
         if own_shard is not None:
-            summary = run_shard(sweep_config, own_shard, *where, keep_going=keep_going)
+            summary = run_shard(sweep_config, own_shard, models.display, keep_going=keep_going, **models.functions)
         else:
-            summary = run_sweep(sweep_config, *where, keep_going=keep_going, should_stop=should_stop)
+            summary = run_sweep(
+                sweep_config, models.display, keep_going=keep_going, should_stop=should_stop, **models.functions
+            )
     print_sweep_summary(console, summary)
     if summary.empty_tables:
         raise typer.Exit(1)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from isocompute.errors import ConfigError
-from isocompute.runners import engines, scorers
 from isocompute.runners.cluster.connection import Cluster, open_cluster
 from isocompute.runners.cluster.handle import ReplicaPlan
 from isocompute.runners.cluster.pool import ReplicaPool
@@ -17,7 +16,8 @@ from isocompute.runners.cluster.resources import ReplicaShape
 from isocompute.runners.config.cluster import ClusterConfig, ReplicaCounts
 from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.display import Display
-from isocompute.runners.engines import ENGINES, Completion, Engine
+from isocompute.runners.engines import ENGINES, Engine
+from isocompute.runners.engines.base import build_failed_completion
 from isocompute.runners.prompts import list_prompts
 from isocompute.runners.scorers import SCORERS, Scorer, ScoreResult
 
@@ -34,13 +34,12 @@ class ModelLoading:
 
     Args:
         display: where progress is shown.
-        load_engine: returns the engine for an engine's name, a model and its options.
-        load_scorer: returns the scorer for a scorer's kind, a model and its options.
+        functions: on a cluster, the arguments ``load`` and ``load_scorer`` of `run_sweep`; empty in this process, for
+            which their defaults are.
     """
 
     display: Display
-    load_engine: Callable[..., Engine] = engines.load_engine
-    load_scorer: Callable[..., Scorer] = scorers.load_scorer
+    functions: Mapping[str, Any] = field(default_factory=dict)
 
 
 @contextmanager
@@ -60,7 +59,7 @@ def open_model_loading(on: str | None, display: Display, sweep: Sweep | None = N
         return
     with open_cluster(on) as cluster:
         loader = ClusterLoader(cluster, display, sweep)
-        yield ModelLoading(loader, loader.load_engine, loader.load_scorer)
+        yield ModelLoading(loader, {"load": loader.load_engine, "load_scorer": loader.load_scorer})
 
 
 class ClusterLoader:
@@ -199,15 +198,6 @@ def locate_file(name: str) -> str:
     """
     path = Path(name).expanduser()
     return str(path.resolve()) if path.exists() else name
-
-
-def build_failed_completion(reason: str) -> Completion:
-    """Return the completion of a request that fails.
-
-    >>> build_failed_completion("it is broken").status
-    'it is broken'
-    """
-    return Completion(None, None, None, None, None, reason)
 
 
 def build_failed_score(reason: str) -> ScoreResult:

@@ -113,6 +113,15 @@ class Completion:
         return self.finish_reason not in ("length", "step")
 
 
+def build_failed_completion(reason: str) -> Completion:
+    """Return the completion of a request that failed.
+
+    >>> build_failed_completion("it is broken").status
+    'it is broken'
+    """
+    return Completion(None, None, None, None, None, reason)
+
+
 class Engine(Protocol):
     """A model that samples completions."""
 

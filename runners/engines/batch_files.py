@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
-from isocompute.runners.engines.base import Completion, Request
+from isocompute.runners.engines.base import Completion, Request, build_failed_completion
 from isocompute.runners.engines.openai_protocol import (
     encode_request,
     parse_error_message,
@@ -151,8 +151,3 @@ def parse_result(
         return parse_redacted_completion(result.body, request.sampling, redact, redact_text)
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError):
         return build_failed_completion(UNREADABLE)
-
-
-def build_failed_completion(why: str) -> Completion:
-    """Return a completion without text, with the status that says why."""
-    return Completion(None, None, None, None, None, why)

@@ -18,13 +18,12 @@ from secrets import token_hex
 from typing import Any
 
 from isocompute.errors import ConfigError, EngineError
-from isocompute.runners.engines.base import Completion, Request
+from isocompute.runners.engines.base import Completion, Request, build_failed_completion
 from isocompute.runners.engines.batch_client import BatchClient, BatchState, RefusedError
 from isocompute.runners.engines.batch_files import (
     MOST_BYTES,
     MOST_REQUESTS,
     BatchRequest,
-    build_failed_completion,
     encode_batch_request,
     parse_result,
     parse_result_line,

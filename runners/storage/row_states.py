@@ -106,7 +106,7 @@ class RowStates:
 
     def mark_incomplete(self) -> Mask:
         """Mark (P, S) the solutions that lack a row that is ok."""
-        return np.asarray((self.codes != OK).reshape(*self.codes.shape[:2], -1).any(axis=2))
+        return np.asarray((self.codes != OK).any(axis=tuple(range(2, self.codes.ndim))))
 
     def find_gap_ends(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the first and the last place of each range of keys without a row that is ok."""

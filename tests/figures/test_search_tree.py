@@ -69,11 +69,12 @@ def test_a_search_without_nodes_is_drawn_too():
 
 def test_a_search_is_drawn_in_the_axes_that_are_given_and_nowhere_else(run, grid):
     search = next(iter(read_problem_searches(run, "lab-0-1-0").values()))
+    open_before = plt.get_fignums()  # of other tests of this process
     assert figure.draw_search_tree(figure.build_search_tree_table(search), ax=grid[3]) is grid[3]
     drawn_in = grid[0].figure
     assert list(drawn_in.axes) == list(grid)
     assert [bool(axes.lines) for axes in grid] == [False, False, False, True]
-    assert (drawn_in.legends, plt.get_fignums()) == ([], [])
+    assert (drawn_in.legends, plt.get_fignums()) == ([], open_before)
     assert render_figure(drawn_in, "png", dpi=40)
 
 
