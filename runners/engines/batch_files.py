@@ -55,7 +55,7 @@ def encode_batch_request(request: Request, model: str, extra: Mapping[str, Any])
 
     >>> from isocompute.runners.engines.base import Sampling
     >>> encode_batch_request(Request((), "2+2=", 7, Sampling()), "m", {}).line[:86]
-    b'{"custom_id": "f3f7ecb1e5f8fba8a2a9e1bd", "method": "POST", "url": "/v1/completions", "'
+    b'{"custom_id": "d61d043d8f616fef3bc78976", "method": "POST", "url": "/v1/completions", '
     """
     path, body = encode_request(request, model, extra)
     digest = blake2b(repr((path, request.seed)).encode() + body, digest_size=12)
