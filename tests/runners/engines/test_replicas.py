@@ -64,7 +64,7 @@ def test_every_request_comes_back_once_with_the_answer_of_who_took_it(replicas, 
     assert sorted(done) == sorted(asked)
     for copy in copies:
         assert {request for request, name in done.items() if name == copy.name} == set(copy.taken)
-    assert min(len(copy.taken) for copy in copies) >= 25
+    assert min(len(copy.taken) for copy in copies) >= Slow.in_flight
 
 
 def test_what_shares_a_prompt_goes_to_the_same_copy_while_both_have_as_much_to_do(replicas):
