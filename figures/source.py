@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from hashlib import blake2b
 from pathlib import PurePath
 
@@ -19,6 +19,8 @@ from isocompute.runners.storage.run import Run
 
 MOST_RECENT = 2
 """The number of runs whose sources are kept, since a figure takes a second, and estimating the profile minutes."""
+BLOCK_BYTES = 1 << 20
+"""Bytes of a file that are read at once."""
 RECENT_SOURCES: dict[bytes, FigureSource] = {}
 """The sources of the last runs of this process, by `digest_run`."""
 
@@ -97,8 +99,10 @@ def digest_run(run: Run) -> bytes:
     """Return a digest of a run's path and of the names and contents of its files."""
     digest = blake2b(run.path.encode("utf-8", "replace"))
     for file in sorted(run.fs.find(run.root)):
-        content = run.fs.cat_file(file)
-        digest.update(f"\n{file} {len(content)}\n".encode("utf-8", "replace") + content)
+        digest.update(f"\n{file} {run.fs.size(file)}\n".encode("utf-8", "replace"))
+        with run.fs.open(file, "rb") as content:
+            for block in iter(partial(content.read, BLOCK_BYTES), b""):
+                digest.update(block)
     return digest.digest()
 
 

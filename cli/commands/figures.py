@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from isocompute.cli.help import HelpCommand
+from isocompute.cli.screens.progress import show_progress
 from isocompute.errors import ConfigError, IsocomputeError
 
 if TYPE_CHECKING:
@@ -114,7 +115,13 @@ def figures(
         names = select_figures([*names, "published"])
     if not sources and names != ["published"]:
         raise ConfigError("Name a run or a profile to draw, or give --published alone for published results.")
-    drawn = list(draw_figures([open_figure_source(source) for source in sources or []], names, options))
+    with show_progress(Console(stderr=True)) as show:
+        opened = []
+        for source in sources or []:
+            show(f"estimating {source}")
+            opened.append(open_figure_source(source))
+        show("drawing")
+        drawn = list(draw_figures(opened, names, options))
     for path in write_figures(drawn, output):
         Console().print(f"wrote {path}", markup=False, highlight=False, soft_wrap=True)
     for figure in drawn:

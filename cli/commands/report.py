@@ -9,6 +9,7 @@ from rich.console import Console
 
 from isocompute.cli.help import HelpCommand
 from isocompute.cli.options import BatchOption, DeviceOption, PricesOption
+from isocompute.cli.screens.progress import show_progress
 from isocompute.errors import IsocomputeError
 
 commands = typer.Typer()
@@ -43,5 +44,11 @@ def report(
         raise IsocomputeError(f"Reports need {error.name}: pip install 'isocompute[figures]'.") from None
     from isocompute.figures.report.files import open_report_source, write_report
 
-    write_report([open_report_source(name) for name in source], output, prices=prices, device=device, batch=batch)
+    with show_progress(Console(stderr=True)) as show:
+        opened = []
+        for name in source:
+            show(f"estimating {name}")
+            opened.append(open_report_source(name))
+        show("planning every budget")
+        write_report(opened, output, prices=prices, device=device, batch=batch)
     Console().print(f"wrote {output}", highlight=False, soft_wrap=True)

@@ -216,8 +216,8 @@ def report_laws(findings: Findings) -> ReportPart:
         ))  # fmt: skip
     if laws:
         tables.append(ReportTable(
-            "laws", "Laws S = s·C^a and V = v·C^b of the best allocation",
-            ("strategy", "s", "a", *INTERVAL, "v", "b", *INTERVAL, "fitted on", "optima at an edge"), laws,
+            "laws", "Laws S = k·C^a and V = m·C^b of the best allocation",
+            ("strategy", "k", "a", *INTERVAL, "m", "b", *INTERVAL, "fitted on", "optima at an edge"), laws,
             "Optima at an edge of the measured grid are taken as bounds, not as values.",
         ))  # fmt: skip
     return ReportPart("Laws", (plateau,), (), tables)

@@ -42,12 +42,17 @@ function formatDigits(value, digits) {
   return groupThousands(rounded.toFixed(Math.max(0, digits - 1 - power)).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, ""));
 }
 
-/** Round up to four digits, so that a cost that is typed back as a budget pays for the same. */
-function roundUp(amount) {
+/** Round up to significant digits, so that a cost that is typed back as a budget pays for the same. */
+function roundUp(amount, digits = 4) {
   if (amount <= 0) return amount;
-  const rounded = roundDigits(amount, 4);
+  const rounded = roundDigits(amount, digits);
   if (rounded >= amount * (1 - 1e-12)) return rounded;
-  return roundDigits(rounded + 10 ** (Math.floor(Math.log10(amount)) - 3), 4);
+  return roundDigits(rounded + 10 ** (Math.floor(Math.log10(amount)) - digits + 1), digits);
+}
+
+/** Write the compute of an allocation in x, as planner.budget.format_cost does. */
+function formatAllocationCost(x) {
+  return `${formatCompute(roundUp(x, x < 99.95 ? 3 : x < 999.95 ? 4 : Math.max(4, Math.floor(Math.log10(x)) + 1)))}x`;
 }
 
 /** Write a cost in one of the units of costs. */

@@ -123,7 +123,7 @@ function showPlan(place, source, unit, text, plan) {
     [best.interval === null ? "Measured accuracy" : "Expected accuracy", formatShare(best.accuracy) + formatEnds(...(best.interval ?? []))],
     ["P(best)", best.probability_best === null ? "unknown" : best.probability_best.toFixed(2)],
     ["Runner-up", second === null ? "none"
-      : `${second.strategy} ${describeNumbers(second)}, for ${formatCompute(second.compute)}x: ${formatShare(second.accuracy)}${formatEnds(...(second.interval ?? []))}, behind by ${formatPoints(second.gap)} points${formatEnds(...(second.gap_interval ?? []), true)}`],
+      : `${second.strategy} ${describeNumbers(second)}, for ${formatAllocationCost(second.compute)}: ${formatShare(second.accuracy)}${formatEnds(...(second.interval ?? []))}, behind by ${formatPoints(second.gap)} points${formatEnds(...(second.gap_interval ?? []), true)}`],
     ["Costs per problem", Object.entries(source.costs).filter(([name]) => best.costs[name] !== null)
       .map(([name, [written, words]]) => formatCost(best.costs[name], written, words)).join(", ")],
   ];

@@ -11,6 +11,7 @@ import pytest
 
 import isocompute as iso
 from isocompute.figures.report.files import open_report_source, write_report
+from isocompute.planner.budget import format_cost
 
 QWEN = "qwen2.5-coder-1.5b-gsm-symbolic"
 ALONE = ("gap", "gap_interval")
@@ -53,7 +54,11 @@ def draw_amounts(page, count: int, seed: int) -> list[tuple[str, str]]:
 def check_source(shown, path: Path, source: str, count: int, **settings: object) -> None:
     page = shown(path).page
     for unit, text in draw_amounts(page, count, seed=len(source)):
-        compare(ask(page, unit, text), iso.plan(source, write_budget(unit, text), **settings).to_dict())
+        said, plan = ask(page, unit, text), iso.plan(source, write_budget(unit, text), **settings).to_dict()
+        compare(said, plan)
+        if said["runner_up"] is not None:
+            cost = f", for {format_cost(said['runner_up']['compute'])}:"
+            assert cost in page.locator("#s0 .plan dl").text_content()
 
 
 def test_the_slider_equals_the_plan_at_random_budgets(shown, qwen):
