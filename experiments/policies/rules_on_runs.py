@@ -58,6 +58,19 @@ limit.
 
 {goals}
 
+### Where they are not reached
+
+- **The lab at 25x and 50x.** `value` comes near both accuracies and reaches neither. It has to tell, from few votes
+  and verdicts, on which problems more of them would change the answer, and it learns this from four fifths of the
+  lab's problems. What was tried: three models of P(right), of which the mixture states it best
+  ([answer_models.md](answer_models.md)); the problems of a second run to learn from
+  (`python -m experiments.policies.value_rule lab+`); weights of the gain that are shrunk towards usual ones; a choice
+  among several rates of verification; dearer prices to learn over, for small budgets; and limits on S, which helped
+  the rules that vote. None of these closes the gap.
+- **lab-both-small.** The best fixed plans there are votes weighted by a reward model, and searches. No rule scores
+  solutions, so none can follow them at large budgets.
+- **GPQA.** The rule learns from four fifths of 64 problems, and there is no second run of these models to learn from.
+
 ## Frozen, then scored on new problems
 
 Rules that were learnt on the lab's run, with thresholds chosen there, and fixed plans that were chosen there, all
