@@ -9,7 +9,11 @@ from numpy.typing import ArrayLike
 
 from isocompute.errors import DataError
 from isocompute.fits.arrays import Floats
-from isocompute.fits.estimators.control_variates import estimate_control_means, estimate_shares
+from isocompute.fits.estimators.control_variates import (
+    FEWEST_DRAWS,
+    estimate_control_means,
+    estimate_shares,
+)
 from isocompute.fits.estimators.monte_carlo import (
     SampledEstimate,
     average_verdicts,
@@ -120,11 +124,14 @@ def estimate_additive_votes(
         DataError: no verdicts, values or by_count of another shape, weights that are not finite, fewer than 2
             draws, a negative seed, or S or V empty, not integers, or out of range.
     """
-    return DrawnVotes(pool, values, rules, S, V, seed, by_count).estimate(draws)
+    return DrawnVotes(pool, values, rules, S, V, seed, by_count, has_few_draws=draws < FEWEST_DRAWS).estimate(draws)
 
 
 class DrawnVotes:
     """Sums over the draws of votes under several rules, see `estimate_additive_votes`, to which draws can be added.
+
+    With `has_few_draws` the controls' expectations are not computed, which takes longer than a few draws. Shares are
+    then never corrected.
 
     Attributes:
         draws: the number of draws so far.
@@ -139,6 +146,8 @@ class DrawnVotes:
         V: ArrayLike,
         seed: int,
         by_count: ArrayLike | None = None,
+        *,
+        has_few_draws: bool = False,
     ) -> None:
         from isocompute.fits.estimators.kernels_streams import start_streams
 
@@ -170,7 +179,9 @@ class DrawnVotes:
         self.draws = 0
         # The pool itself is not kept, so that what is remembered of a pool does not keep it in use.
         self._pass_at_1 = pool.correct[:, :K].mean(axis=1)
-        self._means = estimate_control_means(pool, self._S, self._V, len(self._level) > 0)
+        self._means: Floats | None = None
+        if not has_few_draws:
+            self._means = estimate_control_means(pool, self._S, self._V, len(self._level) > 0)
 
     def estimate(self, draws: int) -> list[SampledEstimate]:
         """Return the estimates after this number of draws, those before included.

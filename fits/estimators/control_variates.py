@@ -43,7 +43,7 @@ def estimate_control_means(pool: Pool, S: Ints, V: Ints, has_levels: bool) -> Fl
     return means
 
 
-def estimate_shares(votes: Floats, controls: Floats, means: Floats, draws: int) -> tuple[Floats, Floats]:
+def estimate_shares(votes: Floats, controls: Floats, means: Floats | None, draws: int) -> tuple[Floats, Floats]:
     """Estimate expected shares from sums over draws, corrected by the controls.
 
     Each half of the draws is corrected with coefficients b from the other half, mean(share) - b · (mean(control) -
@@ -52,13 +52,13 @@ def estimate_shares(votes: Floats, controls: Floats, means: Floats, draws: int) 
     Args:
         votes: (P, 2, nS, nV, 4, W) sums over the even and over the odd draws, see `kernels_sampled.add_votes`.
         controls: (P, 2, nS, nV, 5) sums of the controls.
-        means: (2, P, nS, nV) expectations of the controls.
+        means: (2, P, nS, nV) expectations of the controls; None if they are unknown, then b is 0.
         draws: number of draws, ≥ 2.
 
     Returns:
         shares, errors: (W, P, nS, nV) each.
     """
-    if draws < FEWEST_DRAWS:
+    if means is None or draws < FEWEST_DRAWS:
         total = np.moveaxis(votes.sum(axis=1), (3, 4), (0, 1))
         share = total[0] / draws
         variance = np.maximum(total[1] / draws - share**2, 0.0) * draws / (draws - 1)
