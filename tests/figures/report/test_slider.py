@@ -86,6 +86,7 @@ def test_a_budget_that_pays_for_nothing_is_refused_in_words(shown, qwen):
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(7200)  # 1,600 plans of each source
 @pytest.mark.parametrize("source", ["lab", "lab-both-small", "lab-search", "llama-3.1-8b-math", QWEN])
 def test_the_slider_equals_the_plan_at_many_budgets(shown, tmp_path, source):
     settings = {"device": "h100", "batch": 8, "prices": PRICES}
