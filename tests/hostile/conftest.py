@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.hostile.cases import HostileInput
+from tests.hostile.judging import MOST_OUTPUT, Ending, find_faults
+
+ROOT = Path(__file__).resolve().parents[2]
+ENVIRONMENT = {
+    "HF_HUB_OFFLINE": "1",
+    "HF_DATASETS_OFFLINE": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "COLUMNS": "120",
+    "NO_COLOR": "1",
+    "MPLBACKEND": "agg",
+    # what goes out by itself ends here
+    "http_proxy": "http://127.0.0.1:9",
+    "https_proxy": "http://127.0.0.1:9",
+    "no_proxy": "127.0.0.1,localhost",
+}
+
+
+def order_command(case: HostileInput, folder: Path) -> dict[str, Any]:
+    """Return what the fork server runs for an input."""
+    return {
+        "command": [os.fsencode(word).hex() for word in case.command],
+        "folder": str(folder),
+        "stdout": "/dev/full" if case.stdout == "full" else f"{folder}.stdout",
+        "stderr": f"{folder}.stderr",
+        "encoding": "ascii" if case.stdout == "ascii" else "utf-8",
+        "closed": case.stdout == "closed",
+        "environment": dict(case.environment),
+        "lost_folder": case.lost_folder,
+    }
+
+
+def read_output(folder: Path, name: str) -> bytes:
+    """Return what a command wrote, up to a little more than is right."""
+    path = Path(f"{folder}.{name}")
+    if not path.exists():
+        return b""
+    with path.open("rb") as file:
+        return file.read(4 * MOST_OUTPUT)
+
+
+class ForkServer:
+    """The process that runs commands in forked children."""
+
+    def __init__(self) -> None:
+        paths = [str(ROOT), *(path for path in sys.path if path)]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.hostile.fork_server"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env={**os.environ, **ENVIRONMENT, "PYTHONPATH": os.pathsep.join(paths)},
+        )
+        self.idle = self.read_reply()["idle"]
+
+    def read_reply(self) -> dict[str, Any]:
+        line = self.process.stdout.readline()
+        assert line, "the process that runs hostile inputs ended"
+        return json.loads(line)
+
+    def run(self, case: HostileInput, folder: Path) -> Ending:
+        print(json.dumps(order_command(case, folder)), file=self.process.stdin, flush=True)
+        ended = self.read_reply()
+        return Ending(**ended, out=read_output(folder, "stdout"), err=read_output(folder, "stderr"))
+
+    def close(self) -> None:
+        self.process.stdin.close()
+        self.process.wait(timeout=60)
+
+
+@pytest.fixture(scope="session")
+def fork_server() -> Iterator[ForkServer]:
+    server = ForkServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def judge(fork_server) -> Callable[[HostileInput], list[str]]:
+    """Runs an input in a forked child and returns its faults."""
+
+    def run(case: HostileInput) -> tuple[Ending, list[str]]:
+        with tempfile.TemporaryDirectory(prefix="hostile-", ignore_cleanup_errors=True) as name:
+            folder = Path(name, "w")
+            folder.mkdir()
+            case.make_files(folder)
+            ending = fork_server.run(case, folder)
+            return ending, find_faults(case, ending, folder)
+
+    return run
