@@ -32,6 +32,7 @@ class HostileInput:
         environment: variables that are set.
         lost_folder: whether the folder in which the command runs is deleted first.
         writes_rows: whether rows of an unfinished run may be left, as a sweep leaves them.
+        unprivileged: whether it runs without the rights of root, who may read everything.
     """
 
     name: str
@@ -41,6 +42,7 @@ class HostileInput:
     environment: Mapping[str, str] = field(default_factory=dict)
     lost_folder: bool = False
     writes_rows: bool = False
+    unprivileged: bool = False
 
     def make_files(self, folder: Path) -> None:
         """Make the files in a folder, and an empty folder ``out`` for what the command writes."""

@@ -41,6 +41,7 @@ def order_command(case: HostileInput, folder: Path) -> dict[str, Any]:
         "closed": case.stdout == "closed",
         "environment": dict(case.environment),
         "lost_folder": case.lost_folder,
+        "unprivileged": case.unprivileged,
     }
 
 
@@ -96,6 +97,7 @@ def judge(fork_server) -> Callable[[HostileInput], list[str]]:
 
     def run(case: HostileInput) -> tuple[Ending, list[str]]:
         with tempfile.TemporaryDirectory(prefix="hostile-", ignore_cleanup_errors=True) as name:
+            Path(name).chmod(0o755)
             folder = Path(name, "w")
             folder.mkdir()
             case.make_files(folder)

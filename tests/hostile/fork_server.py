@@ -32,6 +32,8 @@ SECONDS = 20.0
 ADDRESS_SPACE = 8 << 30
 """Bytes of address space beyond this process's own, so that no input can exhaust the machine; memory is measured."""
 LARGEST_FILE = 4 << 30
+NOBODY = 65534
+"""The user and the group without rights."""
 
 
 def import_package() -> None:
@@ -70,6 +72,10 @@ def run_command(order: dict[str, Any]) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_FILE, LARGEST_FILE))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    if order["unprivileged"] and os.getuid() == 0:
+        os.setgroups([])
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
     os.environ.update(order["environment"])
     encoding = order["encoding"]
     sys.stdout = open(1, "w", encoding=encoding, closefd=False) if not order["closed"] else None  # noqa: SIM115
@@ -91,7 +97,7 @@ def fork_command(order: dict[str, Any]) -> int:
         code = 0
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 0 if ended.code is None else 1
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - a child must not go on as the server
         sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
         code = 1
     finally:
