@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from isocompute.cli.console import open_console
 from isocompute.cli.help import HelpCommand
 from isocompute.cli.options import BatchOption, DeviceOption, PricesOption
 from isocompute.errors import IsocomputeError
@@ -44,4 +44,4 @@ def report(
     from isocompute.figures.report.files import open_report_source, write_report
 
     write_report([open_report_source(name) for name in source], output, prices=prices, device=device, batch=batch)
-    Console().print(f"wrote {output}", highlight=False, soft_wrap=True)
+    open_console().print(f"wrote {output}", soft_wrap=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from isocompute.cli.console import open_console
 from isocompute.cli.help import HelpCommand
 from isocompute.cli.options import JsonOption, print_json
 
@@ -44,12 +44,12 @@ def upgrade(
     refuse_memory_path(output)
     source_run = Run(source)
     if source_run.fs.isdir(source_run.root):
-        with Console(stderr=True).status("upgrading …"):
+        with open_console(stderr=True).status("upgrading …"):
             run = upgrade_run(source_run, Run(output))
         if json_:
             print_json(build_upgraded_run_json(source, run))
         else:
-            print_upgraded_run(Console(), source, run)
+            print_upgraded_run(open_console(), source, run)
         return
     if source not in find_bundled_profiles() and not source_run.fs.exists(source_run.root):
         raise RunError(f"There is neither a run nor a profile at '{source}'.")
@@ -58,4 +58,4 @@ def upgrade(
     if json_:
         print_json(build_upgraded_profile_json(source, profile, target))
     else:
-        print_upgraded_profile(Console(), source, profile, target)
+        print_upgraded_profile(open_console(), source, profile, target)

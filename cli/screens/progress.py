@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.text import Text
 
 from isocompute.cli.screens.text import print_line
 
@@ -24,7 +25,7 @@ def show_progress(console: Console, clock: Callable[[], float] = time.monotonic)
     """
     if console.is_terminal:
         with console.status("reading …") as status:
-            yield lambda text: status.update(f"{text} …")
+            yield lambda text: status.update(Text(f"{text} …"))
         return
     printed_at = clock()
 
