@@ -104,6 +104,8 @@ def run_application(application: typer.Typer) -> Any:
     except OSError as error:  # what no command expects: a full disk, a terminal that is gone
         place = f": '{error.filename}'" if error.filename else ""
         print_error(f"The system refused: {describe_system_error(error)}{place}.")
+    except RecursionError:
+        print_error("A document is nested too deep to be read.")
     except MemoryError:
         print_error("There is not enough memory for this.")
     sys.exit(2)

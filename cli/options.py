@@ -67,7 +67,7 @@ def escape_unprintable(text: str) -> str:
     r"""Return JSON in which no character moves a terminal's cursor: each is escaped, so that its value is the same.
 
     >>> escape_unprintable('{\n  "name": "a\x7fb\u202e"\n}')
-    '{\\n  "name": "a\\u007fb\\u202e"\\n}'
+    '{\n  "name": "a\\u007fb\\u202e"\n}'
     """
     lines = text.split("\n")
     return "\n".join(

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from isocompute.errors import DataError
 from isocompute.planner.profile.format1 import upgrade_profile_content
 from isocompute.planner.profile.profile import Profile
-from isocompute.runners.documents import NotJSONError, parse_json
+from isocompute.runners.documents import NotJSONError, parse_json_document
 from isocompute.runners.storage.files import MANIFEST_FILE, check_output_path, locate_store, read_file
 
 PART_KINDS = {"curve", "surface", "searches", "policy", "unknown"}
@@ -70,7 +70,7 @@ def read_profile_content(name: str) -> tuple[dict[str, Any], str]:
     known = find_bundled_profiles()
     path = str(known[name]) if name in known and not Path(name).is_file() else name
     try:
-        content = parse_json(read_file(path).decode(), path)
+        content = parse_json_document(read_file(path).decode(), path)
     except OSError as error:
         if isinstance(error, IsADirectoryError) and Path(name, MANIFEST_FILE).is_file():
             raise DataError(

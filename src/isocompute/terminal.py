@@ -34,7 +34,7 @@ def shorten_message(text: str) -> str:
     """Return a message in which quoted values and words have at most 200 characters, and all of it 1,000.
 
     >>> len(shorten_message(f"There is no run at '{'x' * 5000}': the folder does not exist."))
-    253
+    246
     """
     if len(text) <= LONGEST_QUOTE:
         return text
