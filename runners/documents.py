@@ -15,11 +15,11 @@ from typing import Any
 
 from isocompute.errors import DataError
 
-MAX_YAML_CHARACTERS = 1_000_000
+MAX_YAML_CHARACTERS = 500_000
 """The longest YAML document that is read."""
 MAX_YAML_DEPTH = 30
 """The most nested blocks of a YAML document."""
-MAX_YAML_VALUES = 50_000
+MAX_YAML_VALUES = 20_000
 """The most values of a YAML document, counted once for each alias."""
 MAX_JSON_DEPTH = 100
 """The most nested blocks of a JSON document."""
@@ -240,13 +240,14 @@ def _build_yaml_loader() -> Any:
     class StrictLoader(yaml.SafeLoader):
         def __init__(self, stream: Any) -> None:
             super().__init__(stream)
-            self.depth = 0
+            self.depth = self.composed = 0
             self.sizes: dict[int, int] = {}  # by finished node, its values with those of its aliases
 
         def compose_node(self, parent: Any, index: Any) -> yaml.Node:
             mark = self.peek_event().start_mark
             is_alias = self.check_event(yaml.AliasEvent)
             self.depth += 1
+            self.composed += 1
             if self.depth > MAX_YAML_DEPTH:
                 raise refuse(f"blocks are nested more than {MAX_YAML_DEPTH} deep", mark)
             node: yaml.Node = super().compose_node(parent, index)
@@ -254,7 +255,7 @@ def _build_yaml_loader() -> Any:
             if is_alias and id(node) not in self.sizes:
                 raise refuse("a block holds itself by its alias", mark)
             self.sizes[id(node)] = size = self.count_values(node)
-            if size > MAX_YAML_VALUES:
+            if max(size, self.composed) > MAX_YAML_VALUES:
                 raise refuse(f"the document has more than {MAX_YAML_VALUES:,} values, with those of its aliases", mark)
             return node
 

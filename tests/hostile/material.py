@@ -17,6 +17,7 @@ RUN = DATA / "runs" / "qwen-gsm-symbolic"
 SEARCH_RUN = DATA / "runs" / "lab-search"
 SERVER = "http://127.0.0.1:9/v1"
 """A server that refuses every connection."""
+SERVER_OPTIONS = {"urls": SERVER, "concurrency": 2, "retries": 0, "timeout": 2, "patience": 0.2, "backoff": 0.1}
 
 
 @cache
@@ -45,7 +46,7 @@ def make_sweep() -> dict[str, Any]:
             "prompt": "lab-solve",
             "max_tokens": 40,
             "parameters": 1e6,
-            "options": {"urls": SERVER, "concurrency": 2, "retries": 0, "timeout": 2},
+            "options": SERVER_OPTIONS,
         },
         "solutions": 2,
     }

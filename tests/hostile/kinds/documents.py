@@ -27,7 +27,7 @@ solver:
   max_tokens: 40
   parameters: 1000000
   temperature: 0.7
-  options: {{urls: "{SERVER}", concurrency: 2, retries: 0, timeout: 2}}
+  options: {{urls: "{SERVER}", concurrency: 2, retries: 0, timeout: 2, patience: 0.2, backoff: 0.1}}
 solutions: 2
 seed: 0
 checkpoint_seconds: 5
@@ -267,7 +267,7 @@ JSON_COMMANDS: dict[str, tuple[str, ...]] = {
     "difficulty": ("difficulty", "p.json"),
     "prices": ("plan", "-b", "$1", "-p", "lab", "--prices", "p.json"),
     "upgrade": ("upgrade", "p.json", "-o", "out/new.json"),
-    "policy": ("solve", "q", "-o", "out/r", "-p", "lab", "-b", "2x", "--policy", "p.json", "--url", SERVER),
+    "policy": ("solve", "q", "-o", "out/r", "-p", "lab", "-b", "2x", "--policy", "p.json", "--config", "s.yaml"),
     "import-inspect": ("import", "inspect-ai", "p.json", "-o", "out/r"),
     "import-table": ("import", "table", "p.json", "-o", "out/r"),
     "import-lm": ("import", "lm-eval", "p.json", "-o", "out/r"),
@@ -281,7 +281,7 @@ def generate(rng: random.Random) -> Iterator[HostileInput]:
     for name, content in DOCUMENTS.items():
         yield HostileInput(f"documents-yaml-{name}", ("sweep", "s.yaml", "--dry-run"), {"s.yaml": content})
     for name in rng.sample(sorted(DOCUMENTS), 12):
-        command = ("solve", "1+1?", "-o", "out/r", "-p", "lab", "-b", "2x", "--config", "s.yaml", "--url", SERVER)
+        command = ("solve", "1+1?", "-o", "out/r", "-p", "lab", "-b", "2x", "--config", "s.yaml")
         yield HostileInput(f"documents-config-{name}", command, {"s.yaml": DOCUMENTS[name]}, writes_rows=True)
     for name, value in VALUES.items():
         for place in sorted(rng.sample(list(LINES), 3)):
@@ -329,7 +329,10 @@ def generate_json(rng: random.Random) -> Iterator[HostileInput]:
     for name, content in JSON_TEXTS.items():
         for command in sorted(rng.sample(list(JSON_COMMANDS), 4)):
             yield HostileInput(
-                f"documents-json-{command}-{name}", JSON_COMMANDS[command], {"p.json": content}, writes_rows=True
+                f"documents-json-{command}-{name}",
+                JSON_COMMANDS[command],
+                {"p.json": content, "s.yaml": SWEEP},
+                writes_rows=True,
             )
         if rng.random() < 0.5:
             command = rng.choice([("runs", "."), ("check", "r"), ("fit", "r", "-o", "out/p.json")])

@@ -165,7 +165,7 @@ READING: dict[str, tuple[str, ...]] = {
     "import-inspect": ("import", "inspect-ai", "PATH", "-o", "out/r"),
     "pilot": ("pilot", "--budget", "100x", "--run", "PATH"),
     "pilot-profile": ("pilot", "--budget", "100x", "-p", "PATH"),
-    "solve": ("solve", "PATH", "-o", "out/r", "-p", "lab", "-b", "2x", "--url", "http://127.0.0.1:9/v1"),
+    "solve": ("solve", "PATH", "-o", "out/r", "-p", "lab", "-b", "2x", "--config", "s.yaml"),
     "solve-profile": ("solve", "1+1?", "-o", "out/r", "-p", "PATH", "-b", "2x"),
     "solve-config": ("solve", "1+1?", "-o", "out/r", "-p", "lab", "-b", "2x", "--config", "PATH"),
     "solve-policy": ("solve", "1+1?", "-o", "out/r", "-p", "lab", "-b", "2x", "--policy", "PATH"),
@@ -179,9 +179,9 @@ WRITING: dict[str, tuple[str, ...]] = {
     "import": ("import", "table", "t.csv", "-o", "PATH"),
     "report": ("report", "p.json", "-o", "PATH"),
     "figures": ("figures", "p.json", "-o", "PATH", "--only", "frontiers", "--format", "svg"),
-    "solve": ("solve", "1+1?", "-o", "PATH", "-p", "lab", "-b", "2x", "--url", "http://127.0.0.1:9/v1"),
+    "solve": ("solve", "1+1?", "-o", "PATH", "-p", "lab", "-b", "2x", "--config", "s.yaml"),
     "answers": (
-        *("solve", "1+1?", "-o", "out/r", "-p", "lab", "-b", "2x", "--url", "http://127.0.0.1:9/v1"),
+        *("solve", "1+1?", "-o", "out/r", "-p", "lab", "-b", "2x", "--config", "s.yaml"),
         *("--answers", "PATH"),
     ),
     "notebooks": ("notebooks", "PATH"),
@@ -189,6 +189,7 @@ WRITING: dict[str, tuple[str, ...]] = {
 FILES: dict[str, bytes | str | Maker] = {
     **ODD_FILES,
     "p.json": dump_json(make_profile()),
+    "s.yaml": dump_json(make_sweep()),
     "t.csv": "problem_id,gold,solution\na,5,\\boxed{5}\n",
 }
 SWEEP_KEYS: dict[str, tuple[str, ...]] = {
@@ -358,7 +359,7 @@ STREAM_COMMANDS: dict[str, tuple[str, ...]] = {
     "dry": ("sweep", "s.yaml", "--dry-run"),
     "upgrade": ("upgrade", "lab", "-o", "out/new.json"),
     "compact": ("compact", "r"),
-    "solve": ("solve", "1+1?", "-o", "out/r", "-p", "lab", "-b", "2x", "--url", "http://127.0.0.1:9/v1"),
+    "solve": ("solve", "1+1?", "-o", "out/r", "-p", "lab", "-b", "2x", "--config", "s.yaml"),
 }
 
 

@@ -159,7 +159,7 @@ ARGUMENT_COMMANDS: dict[str, tuple[str, ...]] = {
     "shard": ("sweep", "s.yaml", "--shard", "TEXT"),
     "until": ("sweep", "s.yaml", "--until", "TEXT"),
     "on": ("sweep", "s.yaml", "--on", "TEXT"),
-    "solve-question": ("solve", "TEXT", "-o", "out/r", "-p", "lab", "-b", "2x", "--url", "http://127.0.0.1:9/v1"),
+    "solve-question": ("solve", "TEXT", "-o", "out/r", "-p", "lab", "-b", "2x", "--config", "s.yaml"),
     "solve-url": ("solve", "q", "-o", "out/r", "-p", "lab", "-b", "2x", "--url", "TEXT"),
     "solve-policy": ("solve", "q", "-o", "out/r", "-p", "lab", "-b", "2x", "--policy", "TEXT"),
     "solve-config": ("solve", "q", "-o", "out/r", "-p", "lab", "-b", "2x", "--config", "TEXT"),
