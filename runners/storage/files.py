@@ -78,7 +78,8 @@ def locate_store(path: str, what: str = "The file") -> StorePath:
             reason = "the folder in which the command runs is gone"
         raise RunError(f"{what} '{path}' cannot be reached: {reason.rstrip('.')}.") from error
     if (listings := getattr(fs, "dircache", None)) is not None:
-        listings.use_listings_cache = False  # a run may be written by another process
+        with suppress(AttributeError):  # a plain mapping, which keeps what it has
+            listings.use_listings_cache = False  # a run may be written by another process
         listings.clear()
     return StorePath(fs, root, isinstance(fs, LocalFileSystem))
 

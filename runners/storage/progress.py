@@ -32,6 +32,8 @@ from isocompute.runners.storage.schema import (
     RunTable,
 )
 
+MOST_FOLDERS = 20_000
+"""The most folders that are searched for runs, so that the search of a whole system ends."""
 PROGRESS_TOKENS = ("prompt", "cached", "completion")
 """The kinds of tokens counted, in the order of `RunTable.tokens`."""
 
@@ -134,11 +136,20 @@ def find_runs(folder: str) -> Iterator[Run]:
 
 
 def find_run_folders(top: Run, folder: str, seen: set[str]) -> Iterator[str]:
-    """Yield the folders that are runs; links are followed, but no folder is visited twice."""
+    """Yield the folders that are runs; links are followed, but no folder is visited twice.
+
+    Raises:
+        RunError: there are more than `MOST_FOLDERS` folders.
+    """
     real = posixpath.realpath(folder) if top.local else folder
     if real in seen:
         return
     seen.add(real)
+    if len(seen) > MOST_FOLDERS:
+        raise RunError(
+            f"There are more than {MOST_FOLDERS:,} folders in '{top.path}', the most that are searched for runs; name a "
+            "folder that is nearer to them."
+        )
     try:
         inside = sorted(top.fs.ls(folder, detail=False))
     except OSError:  # not readable, or deleted since
