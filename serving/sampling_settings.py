@@ -119,7 +119,7 @@ def read_config_settings(config: str | os.PathLike[str] | Mapping[str, Any]) -> 
         return build_settings(dict(config), "config")
     path = os.fspath(config)
     run = Run(path)
-    if run.fs.isdir(run.root):
+    if run.is_folder:
         manifest = run.read_manifest()
         if "imported" in manifest:
             raise ConfigError(

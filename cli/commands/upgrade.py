@@ -37,13 +37,13 @@ def upgrade(
     from isocompute.cli.screens.upgrade import print_upgraded_profile, print_upgraded_run
     from isocompute.errors import RunError
     from isocompute.planner.profile import find_bundled_profiles, upgrade_profile
-    from isocompute.runners.storage.files import refuse_memory_path
+    from isocompute.runners.storage.files import has_file, refuse_memory_path
     from isocompute.runners.storage.run import Run
     from isocompute.runners.storage.upgrade import upgrade_run
 
     refuse_memory_path(output)
     source_run = Run(source)
-    if source_run.fs.isdir(source_run.root):
+    if source_run.is_folder:
         with open_console(stderr=True).status("upgrading …"):
             run = upgrade_run(source_run, Run(output))
         if json_:
@@ -51,7 +51,7 @@ def upgrade(
         else:
             print_upgraded_run(open_console(), source, run)
         return
-    if source not in find_bundled_profiles() and not source_run.fs.exists(source_run.root):
+    if source not in find_bundled_profiles() and not has_file(source):
         raise RunError(f"There is neither a run nor a profile at '{source}'.")
     target = output if output.endswith((".json", "/")) else f"{output}.json"
     profile = upgrade_profile(source, target)

@@ -12,7 +12,7 @@ from isocompute.errors import DataError
 from isocompute.planner.profile.format1 import upgrade_profile_content
 from isocompute.planner.profile.profile import Profile
 from isocompute.runners.documents import NotJSONError, parse_json_document
-from isocompute.runners.storage.files import MANIFEST_FILE, check_output_path, locate_store, read_file
+from isocompute.runners.storage.files import MANIFEST_FILE, check_output_path, has_file, read_file
 
 PART_KINDS = {"curve", "surface", "searches", "policy", "unknown"}
 """Tags of the parts that pydantic puts into error locations; they are not keys of the file."""
@@ -113,7 +113,7 @@ def upgrade_profile(name: str, target: str) -> Profile | None:
     if content["format"] == profile.format:
         return None
     check_output_path(target)
-    if locate_store(target).fs.exists(locate_store(target).root):
+    if has_file(target):
         raise DataError(f"'{target}' already exists; write the upgrade to a new file.")
     profile.write(target)
     return profile

@@ -215,6 +215,18 @@ def read_file(path: str, most: int = MAX_DOCUMENT_BYTES) -> bytes:
     return content
 
 
+def has_file(path: str) -> bool:
+    """Return whether there is a file or folder at a path.
+
+    Raises:
+        DataError: a store does not answer.
+        RunError: as `locate_store`.
+    """
+    place = locate_store(path)
+    with translate_store_errors(path):
+        return bool(place.fs.exists(place.root))
+
+
 def check_output_path(path: str) -> None:
     """Raise unless a result may be written to a path; called before the work whose result goes there.
 

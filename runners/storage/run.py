@@ -120,6 +120,12 @@ class Run:
         with self._translate_read_errors(path):
             return bool(self.fs.exists(path))
 
+    @property
+    def is_folder(self) -> bool:
+        """True if there is a folder, whatever it holds."""
+        with self._translate_read_errors(self.root):
+            return bool(self.fs.isdir(self.root))
+
     def read_manifest(self) -> dict[str, Any]:
         """Return the manifest.
 

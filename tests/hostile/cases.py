@@ -32,6 +32,7 @@ class HostileInput:
         environment: variables that are set.
         lost_folder: whether the folder in which the command runs is deleted first.
         writes_rows: whether rows of an unfinished run may be left, as a sweep leaves them.
+        slow: whether it takes seconds, and is left to `make soak`.
         unprivileged: whether it runs without the rights of root, who may read everything.
     """
 
@@ -43,6 +44,7 @@ class HostileInput:
     lost_folder: bool = False
     writes_rows: bool = False
     unprivileged: bool = False
+    slow: bool = False
 
     def make_files(self, folder: Path) -> None:
         """Make the files in a folder, and an empty folder ``out`` for what the command writes."""
@@ -72,7 +74,7 @@ def generate_inputs(kind: str) -> list[HostileInput]:
 
 def draw_inputs(inputs: list[HostileInput], count: int, purpose: str) -> set[str]:
     """Return the names of a sample of inputs, the same in every process."""
-    names = sorted(each.name for each in inputs)
+    names = sorted(each.name for each in inputs if not each.slow)
     return set(random.Random(f"{purpose} {SEED}").sample(names, min(count, len(names))))
 
 

@@ -44,6 +44,8 @@ def import_package() -> None:
     for module in pkgutil.walk_packages(isocompute.__path__, "isocompute."):
         if not module.name.startswith(NOT_IMPORTED):
             importlib.import_module(module.name)
+    for encoding in ("ascii", "utf_8_sig", "latin_1", "idna"):  # a child without rights may not read the library
+        importlib.import_module(f"encodings.{encoding}")
 
 
 def read_memory(name: str) -> int:

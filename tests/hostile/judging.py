@@ -40,13 +40,13 @@ def find_faults(case: HostileInput, ending: Ending, folder: Path) -> list[str]:
     faults = []
     if ending.code is None:
         faults.append(f"no end within {ending.seconds:.0f} s")
-    elif not (ending.code in FOUND or (ending.code == 1 and case.command[0] == "check")):
+    elif not (ending.code in FOUND or (ending.code == 1 and case.command[:1] == ("check",))):
         faults.append(f"exit code {ending.code}")
     if ending.memory > MOST_MEMORY:
         faults.append(f"{ending.memory / 1e9:.1f} GB")
     for name, output in (("stdout", ending.out), ("stderr", ending.err)):
         faults += [f"{name}: {fault}" for fault in find_output_faults(output)]
-    if ending.code == 2:
+    if ending.code == 2 and case.command:  # without a command help is printed
         faults += find_sentence_faults(ending.err)
     faults += find_left_files(case, ending, folder / "out")
     return faults

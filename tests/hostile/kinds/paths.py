@@ -198,6 +198,8 @@ SWEEP_KEYS: dict[str, tuple[str, ...]] = {
     "source": ("solutions_from",),
     "prompt": ("solver", "prompt"),
 }
+SLOW = {"report", "figures", "emit", "emit-policy", "notebooks"}
+"""Commands that take seconds if the path can be written."""
 UNSAFE_TO_WRITE = {"root", "device-tty", "memory-of-it", "dots", "parent", "home"}
 """Paths outside the folder of the test, under which nothing may be written if a command is wrong."""
 
@@ -234,17 +236,16 @@ def generate_paths(rng: random.Random) -> Iterator[HostileInput]:
     for way, commands in (("read", READING), ("write", WRITING)):
         for name, url in URLS.items():
             for command in sorted(rng.sample(list(commands), 3 if way == "read" else 2)):
-                yield HostileInput(
-                    f"paths-{way}-{command}-url-{name}", put_path(commands[command], url), FILES, writes_rows=True
-                )
+                words = put_path(commands[command], url)
+                case = HostileInput(f"paths-{way}-{command}-url-{name}", words, FILES, writes_rows=True)
+                yield replace(case, slow=way == "write" and command in SLOW)
         for name, path in PATHS.items():
             if "\0" in path or (way == "write" and name in UNSAFE_TO_WRITE):
                 continue
             for command in sorted(rng.sample(list(commands), 3 if way == "read" else 2)):
                 words = put_path(commands[command], path)
-                yield HostileInput(
-                    f"paths-{way}-{command}-{name}", words, FILES, writes_rows=True, unprivileged="locked" in path
-                )
+                case = HostileInput(f"paths-{way}-{command}-{name}", words, FILES, writes_rows=True)
+                yield replace(case, slow=way == "write" and command in SLOW, unprivileged="locked" in path)
 
 
 def generate_sweeps(rng: random.Random) -> Iterator[HostileInput]:
@@ -335,10 +336,12 @@ def generate_runs() -> Iterator[HostileInput]:
     for folder in ("/proc", "/proc/self", "/dev", "/sys/kernel", "/etc", "/run"):
         for option in ((), ("--json",)):
             name = f"paths-system-{folder.strip('/').replace('/', '-')}{''.join(option)}"
-            yield HostileInput(name, ("runs", folder, *option))
+            yield HostileInput(name, ("runs", folder, *option), slow=True)
     deep: dict[str, bytes | str | Maker] = {"/".join(["d"] * 900) + "/x": "x"}
     yield HostileInput("paths-runs-deep", ("runs", "."), deep)
-    yield HostileInput("paths-runs-circle", ("runs", "a"), {"a/x": "x", "a/b": link_to("../a"), "a/c": link_to("/")})
+    yield HostileInput(
+        "paths-runs-circle", ("runs", "a"), {"a/x": "x", "a/b": link_to("../a"), "a/c": link_to("/")}, slow=True
+    )
 
 
 STREAM_COMMANDS: dict[str, tuple[str, ...]] = {
