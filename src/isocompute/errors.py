@@ -20,8 +20,8 @@ class IsocomputeError(Exception):
     """Base class of all errors that isocompute raises itself."""
 
     def __str__(self) -> str:
-        """Return the message, which may quote a file, a model or a server."""
-        return shorten_message(make_printable(super().__str__()))
+        """Return the message on one line; it may quote a file, a model or a server."""
+        return shorten_message(make_printable(super().__str__(), keep=""))
 
 
 class BudgetError(IsocomputeError, ValueError):

@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,10 @@ from tests.hostile.cases import HostileInput
 from tests.hostile.judging import MOST_OUTPUT, Ending, find_faults
 
 ROOT = Path(__file__).resolve().parents[2]
+IDLE_COMMAND = 120 << 20
+"""Bytes of memory of a command that does nothing."""
+SECONDS_OF_A_COMMAND = 30.0
+"""20 seconds, and what Python takes to start and import on a busy machine."""
 ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
     "HF_DATASETS_OFFLINE": "1",
@@ -84,6 +91,56 @@ class ForkServer:
         self.process.wait(timeout=60)
 
 
+def run_real_command(case: HostileInput, folder: Path) -> Ending:
+    """Run an input as a command of its own, as in a shell, and return how it ended."""
+    python = [sys.executable, "-m", "isocompute"]
+    words = ["sh", "-c", 'exec "$@" >&-', "sh", *python] if case.stdout == "closed" else python
+    environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": str(ROOT / "src"), **case.environment}
+    environment["PYTHONIOENCODING"] = "ascii" if case.stdout == "ascii" else "utf-8"
+    stdout = Path("/dev/full") if case.stdout == "full" else Path(f"{folder}.stdout")
+    with stdout.open("wb") as out, Path(f"{folder}.stderr").open("wb") as err:
+        begun = time.monotonic()
+        process = subprocess.Popen(
+            [*words, *case.command], cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err
+        )
+        handle = os.pidfd_open(process.pid)
+        in_time = bool(select.select([handle], [], [], SECONDS_OF_A_COMMAND)[0])
+        process.kill()
+        _, status, usage = os.wait4(process.pid, 0)
+        os.close(handle)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return Ending(
+        code=process.returncode if in_time else None,
+        seconds=time.monotonic() - begun,
+        memory=(usage.ru_maxrss << 10) - IDLE_COMMAND,
+        out=read_output(folder, "stdout"),
+        err=read_output(folder, "stderr"),
+    )
+
+
+@contextmanager
+def make_files(case: HostileInput) -> Iterator[Path]:
+    """Make an input's files in a folder that is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="hostile-", ignore_cleanup_errors=True) as name:
+        Path(name).chmod(0o755)
+        folder = Path(name, "w")
+        folder.mkdir()
+        case.make_files(folder)
+        yield folder
+
+
+@pytest.fixture
+def judge_real() -> Callable[[HostileInput], tuple[Ending, list[str]]]:
+    """Runs an input as a command of its own, and returns how it ended with its faults."""
+
+    def run(case: HostileInput) -> tuple[Ending, list[str]]:
+        with make_files(case) as folder:
+            ending = run_real_command(case, folder)
+            return ending, find_faults(case, ending, folder)
+
+    return run
+
+
 @pytest.fixture(scope="session")
 def fork_server() -> Iterator[ForkServer]:
     server = ForkServer()
@@ -92,15 +149,11 @@ def fork_server() -> Iterator[ForkServer]:
 
 
 @pytest.fixture
-def judge(fork_server) -> Callable[[HostileInput], list[str]]:
-    """Runs an input in a forked child and returns its faults."""
+def judge(fork_server) -> Callable[[HostileInput], tuple[Ending, list[str]]]:
+    """Runs an input in a forked child, and returns how it ended with its faults."""
 
     def run(case: HostileInput) -> tuple[Ending, list[str]]:
-        with tempfile.TemporaryDirectory(prefix="hostile-", ignore_cleanup_errors=True) as name:
-            Path(name).chmod(0o755)
-            folder = Path(name, "w")
-            folder.mkdir()
-            case.make_files(folder)
+        with make_files(case) as folder:
             ending = fork_server.run(case, folder)
             return ending, find_faults(case, ending, folder)
 

@@ -216,6 +216,7 @@ def generate(rng: random.Random) -> Iterator[HostileInput]:
                     f"terminal-manifest-{place}-{command}-{name}",
                     RUN_COMMANDS[command],
                     {"r": copy_run(key, text)},
+                    slow=command == "fit",
                 )
     for place, path in SWEEP_PLACES.items():
         for name in pick(rng, names, 4):
