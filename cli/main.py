@@ -113,7 +113,7 @@ def run_application(application: typer.Typer) -> Any:
 
 def print_error(sentence: str) -> None:
     """Print a sentence that says why a command ends, as far as standard error can be written."""
-    discard_broken_output()
+    drop_broken_output()
     console = open_console(stderr=True, soft_wrap=True)
     with suppress(OSError):
         console.print(Text.assemble(("error:", "bold red"), " ", make_printable(shorten_message(sentence), keep="")))
@@ -142,7 +142,7 @@ def flush_output() -> None:
         sys.stdout.flush()
 
 
-def discard_broken_output() -> None:
+def drop_broken_output() -> None:
     """Give up what standard output holds and cannot write; Python would try again, and fail, when it ends."""
     try:
         flush_output()

@@ -17,7 +17,7 @@ from isocompute.errors import DataError
 
 MAX_YAML_CHARACTERS = 500_000
 """The longest YAML document that is read."""
-MAX_YAML_DEPTH = 30
+MAX_YAML_NESTING = 30
 """The most nested blocks of a YAML document."""
 MAX_YAML_VALUES = 20_000
 """The most values of a YAML document, counted once for each alias."""
@@ -243,14 +243,14 @@ def _build_yaml_loader() -> Any:
             self.depth = self.composed = 0
             self.sizes: dict[int, int] = {}  # by finished node, its values with those of its aliases
 
-        def compose_node(self, parent: Any, index: Any) -> yaml.Node:
-            mark = self.peek_event().start_mark
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
             is_alias = self.check_event(yaml.AliasEvent)
             self.depth += 1
             self.composed += 1
-            if self.depth > MAX_YAML_DEPTH:
-                raise refuse(f"blocks are nested more than {MAX_YAML_DEPTH} deep", mark)
-            node: yaml.Node = super().compose_node(parent, index)
+            if self.depth > MAX_YAML_NESTING:
+                raise refuse(f"blocks are nested more than {MAX_YAML_NESTING} deep", mark)
+            node: Any = super().compose_node(parent, index)
             self.depth -= 1
             if is_alias and id(node) not in self.sizes:
                 raise refuse("a block holds itself by its alias", mark)
@@ -269,7 +269,8 @@ def _build_yaml_loader() -> Any:
             return 1 + sum(self.sizes[id(each)] for each in inner)
 
         def compose_scalar_node(self, anchor: Any) -> yaml.ScalarNode:
-            is_plain = not self.peek_event().style and self.peek_event().tag in (None, "!")
+            event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+            is_plain = not event.style and event.tag in (None, "!")
             node: yaml.ScalarNode = super().compose_scalar_node(anchor)
             text = node.value
             if node.tag.endswith(":timestamp") and is_plain:

@@ -6,6 +6,7 @@ fsspec is imported only for URLs, because `plan` reads a local profile and must 
 from __future__ import annotations
 
 import errno
+import io
 import os
 import re
 import secrets
@@ -14,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from isocompute.errors import DataError, RunError
 from isocompute.runners.urls import redact_path
@@ -26,7 +27,7 @@ STORES = frozenset({"file", "local", "s3", "s3a", "gs", "gcs", "abfs", "abfss", 
 """The stores that a URL may name. fsspec knows more; some of them reach out to any host, or unpack files."""
 URL_PATTERN = re.compile(r"(?P<store>[^/\\\s:]*)://")
 CHAIN_PATTERN = re.compile(r"[A-Za-z0-9+._-]*::")
-MAX_DOCUMENT_BYTES = 64 * 2**20
+MAX_FILE_BYTES = 64 * 2**20
 """The largest document that is read at once, such as a profile, a grid, a price file or a manifest."""
 MISSPELT_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:(?:/(?!/)|\\)")
 """The start of a URL with wrong slashes. As a path it would be an odd local folder, such as ``s3:``."""
@@ -169,7 +170,7 @@ def replace_file(path: str, content: bytes, temporary: str) -> None:
         raise
 
 
-def open_regular_file(path: str | os.PathLike[str]) -> BinaryIO:
+def open_regular_file(path: str | os.PathLike[str]) -> io.BufferedReader:
     """Open a local file for reading; a link to one is followed.
 
     A pipe, a device or a socket is refused: reading it may wait, or go on, without end.
@@ -190,7 +191,7 @@ def open_regular_file(path: str | os.PathLike[str]) -> BinaryIO:
     raise DataError(f"'{path}' is {'a pipe' if stat.S_ISFIFO(mode) else 'a device'}, not a file.")
 
 
-def read_file(path: str, most: int = MAX_DOCUMENT_BYTES) -> bytes:
+def read_file(path: str, most: int = MAX_FILE_BYTES) -> bytes:
     """Return the content of a file.
 
     Args:

@@ -30,6 +30,11 @@ def make_profile() -> dict[str, Any]:
     return json.loads(read_bundled("profiles/qwen2.5-coder-1.5b-gsm-symbolic.json"))
 
 
+def make_grid_profile() -> dict[str, Any]:
+    """Return a small profile, of a published grid."""
+    return json.loads(read_bundled("profiles/llama-3.1-8b-math.json"))
+
+
 def make_grid() -> dict[str, Any]:
     """Return a published grid, in a file with one entry."""
     return json.loads(read_bundled("published/llama-3.1-8b-math.json"))

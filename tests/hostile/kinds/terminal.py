@@ -15,6 +15,7 @@ from tests.hostile.material import (
     copy_run,
     dump_json,
     make_grid,
+    make_grid_profile,
     make_profile,
     make_sweep,
 )
@@ -278,5 +279,6 @@ def generate_names(rng: random.Random) -> Iterator[HostileInput]:
         yield HostileInput(
             f"terminal-report-{name}",
             ("report", f"{text}.json", "-o", "out/r.html"),
-            {f"{text}.json": dump_json(change_value(make_profile(), ("name",), text))},
+            {f"{text}.json": dump_json(change_value(make_grid_profile(), ("name",), text))},
+            slow=True,
         )
