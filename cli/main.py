@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import typer
-from rich.console import Console
+from rich.text import Text
 
 from isocompute.cli.commands import (
     check,
@@ -37,10 +37,12 @@ from isocompute.cli.commands import (
     tree,
     upgrade,
 )
+from isocompute.cli.console import open_console
 from isocompute.cli.encoding import replace_unknown_characters
 from isocompute.cli.help import HelpGroup
 from isocompute.cli.options import VersionOption
 from isocompute.errors import IsocomputeError
+from isocompute.terminal import make_printable, shorten_message
 
 app = typer.Typer(
     name="isocompute",
@@ -81,21 +83,77 @@ def handle_version_option(version: VersionOption = False) -> None:
     """Carry the option that asks for the version."""
 
 
+USAGE_ERROR: type[Exception] = typer.BadParameter.__bases__[0]
+"""The error for arguments that do not fit, of click or of typer's own copy of it."""
+
+
 def run_application(application: typer.Typer) -> Any:
     """Run a command; an `IsocomputeError` becomes one sentence on stderr and exit code 2."""
     # The matrix products of a plan are small: numpy's threads would wait for each other longer than they compute.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     replace_unknown_characters()
-    errors = Console(stderr=True, soft_wrap=True)
     try:
         with block_standard_input():
-            application()
+            code = application(standalone_mode=False)
+        flush_output()
+        sys.exit(code if isinstance(code, int) else 0)
+    except USAGE_ERROR as error:
+        sys.exit(print_usage_error(error))
     except IsocomputeError as error:
-        errors.print("[bold red]error:[/] ", end="")
-        # A message may quote a file, whose control characters must not reach the terminal.
-        sentence = "".join(c if c.isprintable() else " " for c in str(error))
-        errors.print(sentence, markup=False, highlight=False)
-        sys.exit(2)
+        print_error(str(error))
+    except OSError as error:  # what no command expects: a full disk, a terminal that is gone
+        place = f": '{error.filename}'" if error.filename else ""
+        print_error(f"The system refused: {describe_system_error(error)}{place}.")
+    except RecursionError:
+        print_error("A document is nested too deep to be read.")
+    except MemoryError:
+        print_error("There is not enough memory for this.")
+    sys.exit(2)
+
+
+def print_error(sentence: str) -> None:
+    """Print a sentence that says why a command ends, as far as standard error can be written."""
+    drop_broken_output()
+    console = open_console(stderr=True, soft_wrap=True)
+    with suppress(OSError):
+        console.print(Text.assemble(("error:", "bold red"), " ", make_printable(shorten_message(sentence), keep="")))
+
+
+def print_usage_error(error: Any) -> int:
+    """Print what is wrong with the arguments of a command and how it is used, and return the exit code."""
+    console = open_console(stderr=True, soft_wrap=True)
+    message = make_printable(shorten_message(error.format_message()), keep="")
+    with suppress(OSError):
+        if error.ctx is not None and message:
+            console.print(error.ctx.get_usage())
+            console.print(f"Try '{error.ctx.command_path} {error.ctx.help_option_names[0]}' for help.")
+        if message:
+            console.print(Text.assemble(("error:", "bold red"), " ", message))
+    return int(error.exit_code)
+
+
+def flush_output() -> None:
+    """Write what standard output still holds, so that a full disk is reported and not found at the very end.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
+def drop_broken_output() -> None:
+    """Give up what standard output holds and cannot write; Python would try again, and fail, when it ends."""
+    try:
+        flush_output()
+    except OSError:
+        with open(os.devnull, "wb") as nothing:
+            os.dup2(nothing.fileno(), sys.stdout.fileno())
+
+
+def describe_system_error(error: OSError) -> str:
+    """Return what the system says is wrong."""
+    return (error.strerror or str(error) or type(error).__name__).rstrip(".")
 
 
 @contextmanager

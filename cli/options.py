@@ -53,11 +53,27 @@ VersionOption = Annotated[
 def print_json(result: CommandJson | Sequence[CommandJson]) -> None:
     """Print a command's JSON, in ASCII where standard output does not take every character.
 
+    Characters that a terminal obeys are escaped.
+
     Raises:
         ValueError: a number is not finite; use None for a missing value.
     """
     fields = [block.to_dict() for block in result] if isinstance(result, Sequence) else result.to_dict()
-    print(json.dumps(fields, indent=2, ensure_ascii=not can_print_unicode(), allow_nan=False))
+    text = json.dumps(fields, indent=2, ensure_ascii=not can_print_unicode(), allow_nan=False)
+    print(escape_unprintable(text))
+
+
+def escape_unprintable(text: str) -> str:
+    r"""Return JSON in which no character moves a terminal's cursor: each is escaped, so that its value is the same.
+
+    >>> escape_unprintable('{\n  "name": "a\x7fb\u202e"\n}')
+    '{\n  "name": "a\\u007fb\\u202e"\n}'
+    """
+    lines = text.split("\n")
+    return "\n".join(
+        line if line.isprintable() else "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
+        for line in lines
+    )
 
 
 def check_lambda_option(text: str | None) -> str | None:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import typer
-from rich.console import Console
 
+from isocompute.cli.console import open_console
 from isocompute.cli.screens.text import print_note
 
 
@@ -39,7 +39,7 @@ def stop_on_signals(note: str) -> Iterator[None]:
                 signal.signal(number, raise_stop_signal)
         yield
     except (KeyboardInterrupt, StopSignal) as stopped:
-        print_note(Console(stderr=True), note)
+        print_note(open_console(stderr=True), note)
         raise typer.Exit(128 + (stopped.args or (signal.SIGINT,))[0]) from None
     finally:
         for number, handler in before.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from types import TracebackType
 from typing import Protocol
 
@@ -17,6 +18,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.text import Text
+
+from isocompute.terminal import make_printable
 
 
 class SpeedColumn(ProgressColumn):
@@ -49,8 +52,8 @@ class LiveDisplay:
     def __init__(self, console: Console) -> None:
         self.console = console
         self.progress = Progress(
-            TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn(), TextColumn("rows"), SpeedColumn(),
-            TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[detail]}"),
+            TextColumn("{task.description:<10}", markup=False), BarColumn(), MofNCompleteColumn(), TextColumn("rows"),
+            SpeedColumn(), TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[detail]}", markup=False),
             console=console, disable=not console.is_terminal,
         )  # fmt: skip
         self.said = 0.0
@@ -78,15 +81,15 @@ class LiveDisplay:
         if not self.console.is_terminal and (last or now - self.said >= self.EVERY):
             self.said = now
             rate = task.fields["tokens"] / max(now - self.begun, 1e-9)
-            self.console.print(
+            self.note(
                 f"{task.description}: {task.completed:,.0f} of {task.total:,.0f} rows, {rate:,.0f} tok/s"
-                + (f", {detail}" if detail else ""),
-                highlight=False,
+                + (f", {detail}" if detail else "")
             )
 
     def note(self, text: str) -> None:
-        """Print one line."""
-        self.console.print(text, highlight=False, markup=False)
+        """Print one line; if it cannot be printed, as on a full disk, the sweep goes on."""
+        with suppress(OSError):
+            self.console.print(make_printable(text, keep=""), highlight=False, markup=False)
 
 
 class SilentDisplay:

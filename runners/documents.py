@@ -1,4 +1,4 @@
-"""Readers of JSON and YAML documents that refuse repeated keys.
+"""Readers of JSON and YAML documents that refuse repeated keys, and what takes too much memory.
 
 The standard readers silently keep the last of two values for a key, so a sweep would run with settings that its file
 also contradicts. These readers raise an error that names the key.
@@ -7,12 +7,24 @@ also contradicts. These readers raise an error that names the key.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
 from isocompute.errors import DataError
+
+MAX_YAML_CHARACTERS = 500_000
+"""The longest YAML document that is read."""
+MAX_YAML_NESTING = 30
+"""The most nested blocks of a YAML document."""
+MAX_YAML_VALUES = 20_000
+"""The most values of a YAML document, counted once for each alias."""
+MAX_JSON_DEPTH = 100
+"""The most nested blocks of a JSON document."""
+MAX_JSON_MEMORY = 10**9
+"""The most bytes of memory that the values of a JSON document may take."""
 
 
 class NotJSONError(DataError):
@@ -46,6 +58,7 @@ def parse_json(content: str | bytes, where: str) -> Any:
     Traceback (most recent call last):
     isocompute.errors.DataError: grid.json: the key 'S' appears twice in 'cells[1]'; remove one of the two.
     """
+    check_json_memory(content, where)
     try:
         return _decode_json(content, _UNIQUE_KEY_DECODER)
     except _DuplicateKeyError:
@@ -56,17 +69,68 @@ def parse_json(content: str | bytes, where: str) -> Any:
     raise DataError(f"{where}: the key {_quote_key(key)} appears twice{within}; remove one of the two.")
 
 
+def check_json_memory(content: str | bytes, where: str) -> None:
+    """Raise if the values of a JSON document would take too much memory: many small ones take 25 times its size.
+
+    Raises:
+        DataError: they would.
+    """
+    if len(content) < MAX_JSON_MEMORY // 200:
+        return
+    counts = [content.count(sign if isinstance(content, str) else sign.encode()) for sign in "{[,"]  # type: ignore[arg-type]
+    memory = sum(count * size for count, size in zip(counts, (250, 60, 40), strict=True))
+    if memory > MAX_JSON_MEMORY:
+        raise DataError(
+            f"{where} holds so many values that they would take about {memory / 1e9:.1f} GB of memory; at most "
+            f"{MAX_JSON_MEMORY / 1e9:g} GB are used for a document."
+        )
+
+
+def parse_json_document(content: str | bytes, where: str) -> Any:
+    """Return the content of a JSON document that isocompute itself writes, or a user by hand: a profile, a manifest.
+
+    Besides what `parse_json` refuses, text must be valid and blocks nested at most 100 deep.
+
+    Raises:
+        NotJSONError: it is not JSON.
+        DataError: it breaks one of these rules, or an object has a key twice.
+
+    >>> parse_json_document('{"name": "\\ud800"}', "p.json")
+    Traceback (most recent call last):
+    isocompute.errors.DataError: p.json has half of a surrogate pair in a text, which is not valid text.
+    """
+    value = parse_json(content, where)
+    blocks: list[Any] = [value]
+    for _ in range(MAX_JSON_DEPTH):
+        inner = [item for block in blocks for item in _list_items(block)]
+        if any(isinstance(item, str) and _has_surrogates(item) for item in inner):
+            raise DataError(f"{where} has half of a surrogate pair in a text, which is not valid text.")
+        blocks = [item for item in inner if isinstance(item, dict | list)]
+        if not blocks:
+            return value
+    raise DataError(f"{where}: blocks are nested more than {MAX_JSON_DEPTH} deep.")
+
+
+def _list_items(block: Any) -> Iterable[Any]:
+    """Return the values of a list, or the keys and values of a block."""
+    if isinstance(block, dict):
+        return (*block, *block.values())
+    return block if isinstance(block, list) else [block] if isinstance(block, str) else ()
+
+
 def parse_yaml(content: str, where: str) -> Any:
     """Return the content of a YAML document: plain values, with anchors, aliases and merge keys resolved.
 
-    A key that overrides one of a block merged with ``<<`` is not a repeated key.
+    A key that overrides one of a block merged with ``<<`` is not a repeated key. A date is a text. What YAML 1.1 reads
+    in another way than YAML 1.2 is refused: ``1:20`` is 80 there, ``010`` is 8, and ``yes`` is true.
 
     Args:
         content: the document.
         where: its name for errors, such as a file's path.
 
     Raises:
-        DataError: it is not YAML, is nested too deep, or a block has a key twice; the message gives the line.
+        DataError: it is not YAML; it is too large, also by its aliases, or nested too deep; a block has a key twice, or
+            a value has two readings. The message gives the line.
 
     >>> parse_yaml("seed: 1\\nseed: 2", "a.yaml")
     Traceback (most recent call last):
@@ -74,15 +138,17 @@ def parse_yaml(content: str, where: str) -> Any:
     """
     import yaml  # imported here because `plan` reads no YAML and must start quickly
 
+    if len(content) > MAX_YAML_CHARACTERS:
+        raise DataError(f"{where} has more than {MAX_YAML_CHARACTERS:,} characters, the most that is read of YAML.")
     try:
         return yaml.load(content, _build_yaml_loader())
     except RecursionError:
         raise DataError(f"{where}: not YAML: nested too deeply.") from None
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: an invalid date or number
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: an invalid number
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or error
-        reason = problem if getattr(error, "context", None) == DUPLICATE_KEY else f"not YAML: {problem}"
+        reason = problem if getattr(error, "context", None) == REFUSED_YAML else f"not YAML: {problem}"
         raise DataError(f"{where}{line}: {reason}.") from None
 
 
@@ -146,35 +212,109 @@ def _find_duplicate_key(content: str | bytes) -> tuple[str, str]:
     raise AssertionError("a key appeared twice, but was not found again")
 
 
-DUPLICATE_KEY = "a key appears twice"
-"""The context of the error for a YAML block with a repeated key; its problem is a full sentence for the user."""
+REFUSED_YAML = "refused"
+"""The context of the error for YAML that a rule of isocompute refuses; its problem is a full sentence for the user."""
+
+CORE_TAGS = frozenset(f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "seq", "map"))
+SPECIAL_TAGS = frozenset({"tag:yaml.org,2002:merge", "tag:yaml.org,2002:value"})
+"""Tags of the keys ``<<`` and ``=``, which have a meaning and no value."""
+OLD_NUMBER_PATTERN = re.compile(
+    r"[-+]?(?:0[0-9_]+|0b[01_]+|[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?|[0-9][0-9.]*_[0-9_.]*)"
+)
+"""Numbers that YAML 1.1 reads in base 8, 2 or 60, or without their underscores, and that other readers take as text."""
+OLD_TRUTH_PATTERN = re.compile(r"yes|no|on|off", re.IGNORECASE)
 
 
 @cache
 def _build_yaml_loader() -> Any:
-    """Return a safe YAML loader class that refuses repeated keys.
+    """Return a loader class for plain values that refuses repeated keys, growth, and values that are read in two ways.
 
     It checks each block when it is composed. The constructor would be too late: it merges keys into the block in place,
     where they cannot be told from the block's own, and an anchored block may be merged before it is constructed.
     """
     import yaml
 
-    class UniqueKeyLoader(yaml.SafeLoader):
+    def refuse(problem: str, mark: Any) -> Any:
+        return yaml.constructor.ConstructorError(REFUSED_YAML, mark, problem, mark)
+
+    class StrictLoader(yaml.SafeLoader):
+        def __init__(self, stream: Any) -> None:
+            super().__init__(stream)
+            self.depth = self.composed = 0
+            self.sizes: dict[int, int] = {}  # by finished node, its values with those of its aliases
+
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            is_alias = self.check_event(yaml.AliasEvent)
+            self.depth += 1
+            self.composed += 1
+            if self.depth > MAX_YAML_NESTING:
+                raise refuse(f"blocks are nested more than {MAX_YAML_NESTING} deep", mark)
+            node: Any = super().compose_node(parent, index)
+            self.depth -= 1
+            if is_alias and id(node) not in self.sizes:
+                raise refuse("a block holds itself by its alias", mark)
+            self.sizes[id(node)] = size = self.count_values(node)
+            if max(size, self.composed) > MAX_YAML_VALUES:
+                raise refuse(f"the document has more than {MAX_YAML_VALUES:,} values, with those of its aliases", mark)
+            return node
+
+        def count_values(self, node: yaml.Node) -> int:
+            """Return the number of values of a node; a text counts as one for each 100 characters."""
+            if isinstance(node, yaml.ScalarNode):
+                return 1 + len(node.value) // 100
+            inner = (
+                node.value if isinstance(node, yaml.SequenceNode) else [each for pair in node.value for each in pair]
+            )
+            return 1 + sum(self.sizes[id(each)] for each in inner)
+
+        def compose_scalar_node(self, anchor: Any) -> yaml.ScalarNode:
+            event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+            is_plain = not event.style and event.tag in (None, "!")
+            node: yaml.ScalarNode = super().compose_scalar_node(anchor)
+            text = node.value
+            if node.tag.endswith(":timestamp") and is_plain:
+                node.tag = "tag:yaml.org,2002:str"
+            if node.tag not in CORE_TAGS | SPECIAL_TAGS:
+                raise refuse(f"values with the tag {_quote_key(node.tag)} are not supported", node.start_mark)
+            if is_plain and (OLD_NUMBER_PATTERN.fullmatch(text) or OLD_TRUTH_PATTERN.fullmatch(text)):
+                kind = "true or false" if OLD_TRUTH_PATTERN.fullmatch(text) else "the number in digits"
+                raise refuse(
+                    f"{_quote_key(text)} has two readings in YAML; write {kind}, or put it in quotes if it is a text",
+                    node.start_mark,
+                )
+            if _has_surrogates(text):
+                raise refuse("a text has half of a surrogate pair, which is not valid text", node.start_mark)
+            return node
+
+        def compose_sequence_node(self, anchor: Any) -> yaml.SequenceNode:
+            node: yaml.SequenceNode = super().compose_sequence_node(anchor)
+            if node.tag not in CORE_TAGS:
+                raise refuse(f"lists with the tag {_quote_key(node.tag)} are not supported", node.start_mark)
+            return node
+
         def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
             node: yaml.MappingNode = super().compose_mapping_node(anchor)
+            if node.tag not in CORE_TAGS:
+                raise refuse(f"blocks with the tag {_quote_key(node.tag)} are not supported", node.start_mark)
             lines: dict[Any, int] = {}
             for key, _ in node.value:
                 if not isinstance(key, yaml.ScalarNode):
-                    continue  # a list or a block, which the constructor refuses as a key
-                # Keys are compared as values: 'yes' and 'true' are one. '<<' and '=' have a meaning and no value.
-                special = key.tag in ("tag:yaml.org,2002:merge", "tag:yaml.org,2002:value")
+                    raise refuse("a key is a list or a block; write a text", key.start_mark)
+                # Keys are compared as values: 'True' and 'true' are one. '<<' and '=' have a meaning and no value.
+                special = key.tag in SPECIAL_TAGS
                 value = key.value if special else self.construct_object(key)
                 line = key.start_mark.line + 1
                 if value in lines:
                     hint = "merge several blocks with '<<: [*one, *two]'" if special else "remove one of the two"
                     problem = f"the key {_quote_key(key.value)} appears twice, first in line {lines[value]}; {hint}"
-                    raise yaml.constructor.ConstructorError(DUPLICATE_KEY, node.start_mark, problem, key.start_mark)
+                    raise refuse(problem, key.start_mark)
                 lines[value] = line
             return node
 
-    return UniqueKeyLoader
+    return StrictLoader
+
+
+def _has_surrogates(text: str) -> bool:
+    """Return whether a text has half of a surrogate pair, which no file and no terminal takes."""
+    return not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)

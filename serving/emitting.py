@@ -17,7 +17,7 @@ from isocompute.planner.profile import ModelRecord, Profile
 from isocompute.planner.strategies.registry import is_known_strategy
 from isocompute.runners.config.sweep import build_sweep
 from isocompute.runners.config.tasks import FileTask
-from isocompute.runners.storage.files import check_output_path, locate_store, write_output
+from isocompute.runners.storage.files import check_output_path, has_file, write_output
 from isocompute.serving.fixed_allocation import FixedStrategy, build_fixed_sweep
 from isocompute.serving.sampling_settings import read_config_settings, read_profile_settings
 
@@ -50,8 +50,7 @@ def write_advice(plan: Plan, profile: Profile, path: str | os.PathLike[str]) -> 
             "policy file."
         )
     check_output_path(place)
-    store = locate_store(place)
-    if store.fs.exists(store.root):
+    if has_file(place):
         raise DataError(f"'{place}' exists already and is not overwritten; name another file.")
     if ending == ".json":
         write_policy_file(build_plan_policy(plan, profile), place)

@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
-from isocompute.errors import ConfigError, DataError
+from isocompute.errors import ConfigError
 from isocompute.planner.profile import Profile
-from isocompute.runners.config.sweep import Sweep, build_sweep, extract_sweep
+from isocompute.runners.config.sweep import Sweep, build_sweep, extract_sweep, read_sweep_keys
 from isocompute.runners.config.tasks import TASKS, FileTask
-from isocompute.runners.documents import parse_yaml
 from isocompute.runners.engines.registry import ENGINES
 from isocompute.runners.grading.registry import GRADERS
 from isocompute.runners.scorers.registry import SCORERS
@@ -121,7 +119,7 @@ def read_config_settings(config: str | os.PathLike[str] | Mapping[str, Any]) -> 
         return build_settings(dict(config), "config")
     path = os.fspath(config)
     run = Run(path)
-    if run.fs.isdir(run.root):
+    if run.is_folder:
         manifest = run.read_manifest()
         if "imported" in manifest:
             raise ConfigError(
@@ -130,17 +128,7 @@ def read_config_settings(config: str | os.PathLike[str] | Mapping[str, Any]) -> 
         sweep = extract_sweep(manifest, path)
         sweep = sweep.model_copy(update={"solver": sweep.sampling_solver})
         return SamplingSettings(sweep, read_grader_title(run).partition("/")[0], None, f"The run at '{path}'")
-    try:
-        content = parse_yaml(Path(path).read_text(encoding="utf-8"), path)
-    except OSError as error:
-        raise ConfigError(f"The sweep file '{path}' cannot be read: {error.strerror}.") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"The sweep file '{path}' is not UTF-8 text.") from None
-    except DataError as error:
-        raise ConfigError(str(error)) from None
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path} is not a sweep: it must hold keys such as engine, solver, verifier.")
-    return build_settings(content, path)
+    return build_settings(read_sweep_keys(path, ("engine", "solver", "verifier")), path)
 
 
 def build_settings(content: dict[str, Any], where: str) -> SamplingSettings:

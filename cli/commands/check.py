@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from isocompute.cli.console import open_console
 from isocompute.cli.help import HelpCommand
 from isocompute.cli.options import JsonOption, print_json
 
@@ -38,5 +38,5 @@ def check(
 
         print_json(build_check_json(report, whole))
     else:
-        print_check_report(Console(), report, repair)
+        print_check_report(open_console(), report, repair)
     raise typer.Exit(0 if whole else 1)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from isocompute.cli.console import open_console
 from isocompute.cli.help import HelpCommand
 from isocompute.cli.options import JsonOption, print_json
 
@@ -36,4 +36,4 @@ def compact(
 
         print_json(build_compact_json(run, tables))
     else:
-        print_joined_tables(Console(), run, tables)
+        print_joined_tables(open_console(), run, tables)

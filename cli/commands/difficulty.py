@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from isocompute.cli.console import open_console
 from isocompute.cli.help import HelpCommand
 from isocompute.cli.options import JsonOption, LambdaOption, RhoOption, print_json
 
@@ -49,11 +49,11 @@ def difficulty(
 
     if bins not in DIFFICULTY_KINDS:
         raise typer.BadParameter(f"'{bins}' is not one of {', '.join(DIFFICULTY_KINDS)}.", param_hint="'--bins'")
-    with Console(stderr=True).status("estimating …"):
+    with open_console(stderr=True).status("estimating …"):
         study = build_source_study(source, bins, samples, lam, rho)
     if json_:
         from isocompute.api.json_schema.difficulties import build_difficulty_json
 
         print_json(build_difficulty_json(study))
     else:
-        print_study(Console(), study)
+        print_study(open_console(), study)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from isocompute.cli.console import open_console
 from isocompute.cli.help import HelpCommand
 from isocompute.cli.options import JsonOption, LambdaOption, RhoOption, print_json
 
@@ -56,11 +56,11 @@ def evaluate(
     from isocompute.planner.evaluation.run_evaluation import evaluate_run
 
     given = {"problems": problems, "solutions": solutions, "verified": verified, "verifications": verifications}
-    with show_split_progress(Console(stderr=True), splits) as report:
+    with show_split_progress(open_console(stderr=True), splits) as report:
         found = evaluate_run(run, given, splits, lam, rho, report)
     if json_:
         from isocompute.api.json_schema.evaluations import build_evaluation_json
 
         print_json(build_evaluation_json(found))
     else:
-        print_evaluation(Console(), found)
+        print_evaluation(open_console(), found)

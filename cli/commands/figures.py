@@ -6,9 +6,9 @@ import posixpath
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
+from isocompute.cli.console import open_console
 from isocompute.cli.help import HelpCommand
 from isocompute.cli.screens.progress import show_progress
 from isocompute.errors import ConfigError, IsocomputeError
@@ -115,7 +115,7 @@ def figures(
         names = select_figures([*names, "published"])
     if not sources and names != ["published"]:
         raise ConfigError("Name a run or a profile to draw, or give --published alone for published results.")
-    with show_progress(Console(stderr=True)) as show:
+    with show_progress(open_console(stderr=True)) as show:
         opened = []
         for source in sources or []:
             show(f"estimating {source}")
@@ -123,11 +123,11 @@ def figures(
         show("drawing")
         drawn = list(draw_figures(opened, names, options))
     for path in write_figures(drawn, output):
-        Console().print(f"wrote {path}", markup=False, highlight=False, soft_wrap=True)
+        open_console().print(f"wrote {path}", soft_wrap=True)
     for figure in drawn:
         if figure.reason:
             sentence = f"{posixpath.join(figure.folder, figure.name)} not drawn: {figure.reason}"
-            Console().print(sentence, markup=False, highlight=False, soft_wrap=True)
+            open_console().print(sentence, soft_wrap=True)
     if only and {name for name in names if not any(each.name == name and each.contents for each in drawn)}:
         raise typer.Exit(1)  # what was asked for was not drawn
 

@@ -6,8 +6,8 @@ from pathlib import PurePath
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from isocompute.cli.console import open_console
 from isocompute.cli.help import HelpCommand
 from isocompute.cli.options import JsonOption, LambdaOption, ProblemsWithOption, RhoOption, print_json
 
@@ -60,7 +60,7 @@ def fit(
     from isocompute.planner.power import measure_strategy_power
 
     target = name_profile_file(output)
-    with Console(stderr=True).status("estimating …"):
+    with open_console(stderr=True).status("estimating …"):
         profile = fit_profile(source, PurePath(target).stem, entry, lam, rho, parameters or (), read, problems_with)
     findings, compared = derive_findings(profile, profile.lam), compute_frontier(profile)
     power = measure_strategy_power(profile, [x for x, _ in compared])
@@ -71,4 +71,4 @@ def fit(
 
         print_json(build_fit_json(profile, findings, compared, policies, power, target))
     else:
-        print_fit(Console(), profile, findings, compared, policies, power, target)
+        print_fit(open_console(), profile, findings, compared, policies, power, target)

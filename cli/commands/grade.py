@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from isocompute.cli.console import open_console
 from isocompute.cli.help import RegistryHelpCommand
 from isocompute.cli.options import JsonOption, print_json
 
@@ -40,16 +40,16 @@ def grade(
         from isocompute.api.json_schema.grades import build_comparison_json
         from isocompute.runners.storage.grader_comparison import compare_graders
 
-        with Console(stderr=True).status("grading …"):
+        with open_console(stderr=True).status("grading …"):
             comparison = compare_graders(opened_run, grader, against)
         if json_:
             print_json(build_comparison_json(comparison))
         else:
-            print_grader_comparison(Console(), comparison)
+            print_grader_comparison(open_console(), comparison)
         return
     with (
         load_grader_by_name(grader or require_own_grader(opened_run)) as chosen,
-        Console(stderr=True).status("grading …"),
+        open_console(stderr=True).status("grading …"),
     ):
         summary = regrade_run(opened_run, chosen)
     if json_:
@@ -57,4 +57,4 @@ def grade(
 
         print_json(build_grade_json(summary))
     else:
-        print_regrading(Console(), summary)
+        print_regrading(open_console(), summary)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from isocompute.cli.console import open_console
 from isocompute.cli.help import RegistryHelpCommand
 from isocompute.cli.options import JsonOption, ProblemsWithOption, print_json
 
@@ -95,10 +95,10 @@ def import_(
     options = ImportOptions(
         grader, parse_columns_option(columns or []), filter, scorer, failed, deinterleave, task, model, problems_with
     )
-    summary = import_with_progress(format, path, output, options, Console(stderr=True))
+    summary = import_with_progress(format, path, output, options, open_console(stderr=True))
     if json_:
         from isocompute.api.json_schema.grades import build_import_json
 
         print_json(build_import_json(summary))
     else:
-        print_import(Console(), summary)
+        print_import(open_console(), summary)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from isocompute.cli.console import open_console
 from isocompute.cli.help import HelpCommand
 from isocompute.cli.options import JsonOption, LambdaOption, print_json
 
@@ -44,7 +44,7 @@ def next_rows(
     from isocompute.api.pilots import read_worth
     from isocompute.planner.pilot.next_rows import find_next_rows
 
-    with Console(stderr=True).status("estimating …"):
+    with open_console(stderr=True).status("estimating …"):
         found = find_next_rows(run, None if budget is None else read_worth(budget), lam)
     if json_:
         from isocompute.api.json_schema.pilots import build_next_json
@@ -53,4 +53,4 @@ def next_rows(
     else:
         from isocompute.cli.screens.pilot import print_next_rows
 
-        print_next_rows(Console(), found)
+        print_next_rows(open_console(), found)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from isocompute.cli.console import open_console
 from isocompute.cli.help import HelpCommand
 from isocompute.errors import DataError
 
@@ -36,11 +36,11 @@ def notebooks(
       isocompute notebooks mine
     """
     written = copy_notebooks(Path(folder))
-    console = Console()
+    console = open_console()
     for path in written:
-        console.print(f"wrote {path}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"wrote {path}", soft_wrap=True)
     start = f"To begin: jupyter lab {written[0]}"
-    console.print(start, markup=False, highlight=False, soft_wrap=True)
+    console.print(start, soft_wrap=True)
 
 
 def copy_notebooks(folder: Path) -> list[Path]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from isocompute.cli.console import open_console
 from isocompute.cli.help import HelpCommand
 from isocompute.cli.options import JsonOption, LambdaOption, print_json
 
@@ -59,7 +59,7 @@ def pilot(
     from isocompute.planner.pilot.planning import PilotGoal, choose_pilot
 
     goal = PilotGoal(None if budget is None else read_worth(budget), regret, gap)
-    with Console(stderr=True).status("simulating pilots …"):
+    with open_console(stderr=True).status("simulating pilots …"):
         found = choose_pilot(goal, profile, run, None if at is None else read_worth(at), lam, problems)
     if json_:
         from isocompute.api.json_schema.pilots import build_pilot_json
@@ -68,4 +68,4 @@ def pilot(
     else:
         from isocompute.cli.screens.pilot import print_pilot
 
-        print_pilot(Console(), found)
+        print_pilot(open_console(), found)

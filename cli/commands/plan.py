@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
+from isocompute.cli.console import open_console
 from isocompute.cli.help import HelpCommand
 from isocompute.cli.options import (
     BatchOption,
@@ -160,7 +160,7 @@ def plan(
         settings = (problems, cost, prices, device, batch, target, latency, lam, rho)
         is_plain = all(setting is None for setting in settings)
         steps = describe_next_steps(decision, measured, profile[0], budget if is_plain else None, emit)
-        print_plan(Console(), decision.findings.profile, decision, steps, caps)
+        print_plan(open_console(), decision.findings.profile, decision, steps, caps)
 
 
 def print_models(profiles: list[Profile], request: PlanRequest, as_json: bool) -> None:
@@ -174,4 +174,4 @@ def print_models(profiles: list[Profile], request: PlanRequest, as_json: bool) -
 
         print_json(build_model_plan_json(decision))
     else:
-        print_model_plan(Console(), decision)
+        print_model_plan(open_console(), decision)

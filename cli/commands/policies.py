@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from isocompute.cli.console import open_console
 from isocompute.cli.help import HelpCommand
 from isocompute.cli.options import BatchOption, DeviceOption, JsonOption, LambdaOption, PricesOption, print_json
 
@@ -99,7 +99,7 @@ def policies(
         problems=problems,
         lam=lam,
     )
-    with show_progress(Console(stderr=True)) as report:
+    with show_progress(open_console(stderr=True)) as report:
         found = compare_run_policies(run, request, delta, width, report)
     policy = None if output is None else build_policy_file(found, rule)
     if json_:
@@ -107,11 +107,9 @@ def policies(
 
         print_json(build_policies_json(found))
     else:
-        print_policies(Console(), found)
+        print_policies(open_console(), found)
     if policy is not None and output is not None:
         write_policy_file(policy, output)
-        Console(stderr=json_).print(
+        open_console(stderr=json_).print(
             f"wrote {output}: {policy.rule} {policy.threshold:.4g} within S={policy.solutions}",
-            highlight=False,
-            markup=False,
         )

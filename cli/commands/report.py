@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from isocompute.cli.console import open_console
 from isocompute.cli.help import HelpCommand
 from isocompute.cli.options import BatchOption, DeviceOption, PricesOption
 from isocompute.cli.screens.progress import show_progress
@@ -44,11 +44,11 @@ def report(
         raise IsocomputeError(f"Reports need {error.name}: pip install 'isocompute[figures]'.") from None
     from isocompute.figures.report.files import open_report_source, write_report
 
-    with show_progress(Console(stderr=True)) as show:
+    with show_progress(open_console(stderr=True)) as show:
         opened = []
         for name in source:
             show(f"estimating {name}")
             opened.append(open_report_source(name))
         show("planning every budget")
         write_report(opened, output, prices=prices, device=device, batch=batch)
-    Console().print(f"wrote {output}", highlight=False, soft_wrap=True)
+    open_console().print(f"wrote {output}", soft_wrap=True)

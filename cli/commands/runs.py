@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from isocompute.cli.console import open_console
 from isocompute.cli.help import HelpCommand
 from isocompute.cli.options import JsonOption, print_json
 
@@ -40,4 +40,4 @@ def runs(
 
         print_json(build_runs_json(found))
     else:
-        print_run_survey(Console(), found, folders)
+        print_run_survey(open_console(), found, folders)

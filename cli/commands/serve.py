@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from isocompute.cli.console import open_console
 from isocompute.cli.help import HelpCommand
 from isocompute.planner import DEFAULT_PROFILE
 
@@ -125,11 +125,9 @@ def serve(
         retries=retries,
         drain=drain,
     )
-    console = Console(stderr=not dry_run, soft_wrap=True, highlight=False)
+    console = open_console(stderr=not dry_run, soft_wrap=True)
     for line in describe_dry_run(settings):
-        console.print(line, markup=False)
+        console.print(line)
     if not dry_run:
-        console.print(
-            f"Serving at http://{host}:{port}/v1; answers are read by the grader {settings.grader}.", markup=False
-        )
+        console.print(f"Serving at http://{host}:{port}/v1; answers are read by the grader {settings.grader}.")
         run_endpoint(settings)

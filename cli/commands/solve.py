@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from isocompute.cli.console import open_console
 from isocompute.cli.help import HelpCommand
 from isocompute.cli.options import JsonOption, OnOption, print_json
 
@@ -141,7 +141,7 @@ def solve(
         keep_going=keep_going,
     )
     stop_note = "stopped; the written rows are intact, and the same command continues from there"
-    progress = Console(stderr=True)
+    progress = open_console(stderr=True)
     with (
         stop_on_signals(stop_note),
         LiveDisplay(progress) as display,
@@ -153,4 +153,4 @@ def solve(
 
         print_json(build_solve_json(solved))
     else:
-        print_solved(Console(), solved)
+        print_solved(open_console(), solved)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
+from isocompute.cli.console import open_console
 from isocompute.cli.help import HelpCommand
 from isocompute.cli.options import OnOption, print_json
 
@@ -104,7 +104,7 @@ def sweep(
         rule = parse_stopping_rule(until)
         rule.check_sweep(sweep_config)
         should_stop = rule.find_reason
-    console = Console()
+    console = open_console()
     stop_note = "stopped; the written rows are intact, and the same command continues from there"
     with (
         stop_on_signals(stop_note),
@@ -146,11 +146,11 @@ def price_dry_run(
     from isocompute.runners.cost.price import UnitPrices
 
     sweep_config = read_sweep(config)
-    with Console(stderr=True).status("sampling …" if sample else "counting …"):
+    with open_console(stderr=True).status("sampling …" if sample else "counting …"):
         price = quote_sweep(sweep_config, UnitPrices(*prices), rate, parameters, sample)
     if json_:
         from isocompute.api.json_schema.prices import build_price_json
 
         print_json(build_price_json(sweep_config.run, price))
     else:
-        print_price(Console(), sweep_config.run, price)
+        print_price(open_console(), sweep_config.run, price)

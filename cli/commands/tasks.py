@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import typer
-from rich.console import Console
 
+from isocompute.cli.console import open_console
 from isocompute.cli.help import HelpCommand
 from isocompute.cli.options import JsonOption, print_json
 
@@ -22,4 +22,4 @@ def tasks(json_: JsonOption = False) -> None:
 
         print_json(build_tasks_json(list_tasks(), list_generators()))
     else:
-        print_tasks(Console(), list_tasks(), list_generators())
+        print_tasks(open_console(), list_tasks(), list_generators())

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from isocompute.cli.console import open_console
 from isocompute.cli.help import RegistryHelpCommand
 from isocompute.errors import IsocomputeError
 
@@ -49,13 +49,13 @@ def tree(
     searches = read_problem_searches(opened_run, problem)
     matching_searches = filter_searches(searches, strategy, (n, width, lookahead, seed))
     if len(matching_searches) != 1:
-        print_searches(Console(), problem, matching_searches or searches)
+        print_searches(open_console(), problem, matching_searches or searches)
         # Several searches cannot be drawn into one file.
         raise typer.Exit(0 if matching_searches and output is None else 1)
     questions = opened_run.read_frame(PROBLEMS_TABLE, ["problem_id", "question"]).set_index("problem_id")["question"]
     key, search = next(iter(matching_searches.items()))
     if output is None:
-        print_search_tree(Console(), questions[problem], key, search)
+        print_search_tree(open_console(), questions[problem], key, search)
         return
     try:
         from isocompute.figures.plots.search_tree import build_search_tree_table, draw_search_tree, make_search_title
@@ -65,4 +65,4 @@ def tree(
     title = make_search_title(questions[problem], key, search)
     axes = draw_search_tree(build_search_tree_table(search), title=title)
     write_output(output, render_file(get_figure(axes), output, dpi=160))
-    Console().print(f"wrote {output}", highlight=False, soft_wrap=True)
+    open_console().print(f"wrote {output}", soft_wrap=True)

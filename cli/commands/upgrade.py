@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from isocompute.cli.console import open_console
 from isocompute.cli.help import HelpCommand
 from isocompute.cli.options import JsonOption, print_json
 
@@ -37,25 +37,25 @@ def upgrade(
     from isocompute.cli.screens.upgrade import print_upgraded_profile, print_upgraded_run
     from isocompute.errors import RunError
     from isocompute.planner.profile import find_bundled_profiles, upgrade_profile
-    from isocompute.runners.storage.files import refuse_memory_path
+    from isocompute.runners.storage.files import has_file, refuse_memory_path
     from isocompute.runners.storage.run import Run
     from isocompute.runners.storage.upgrade import upgrade_run
 
     refuse_memory_path(output)
     source_run = Run(source)
-    if source_run.fs.isdir(source_run.root):
-        with Console(stderr=True).status("upgrading …"):
+    if source_run.is_folder:
+        with open_console(stderr=True).status("upgrading …"):
             run = upgrade_run(source_run, Run(output))
         if json_:
             print_json(build_upgraded_run_json(source, run))
         else:
-            print_upgraded_run(Console(), source, run)
+            print_upgraded_run(open_console(), source, run)
         return
-    if source not in find_bundled_profiles() and not source_run.fs.exists(source_run.root):
+    if source not in find_bundled_profiles() and not has_file(source):
         raise RunError(f"There is neither a run nor a profile at '{source}'.")
     target = output if output.endswith((".json", "/")) else f"{output}.json"
     profile = upgrade_profile(source, target)
     if json_:
         print_json(build_upgraded_profile_json(source, profile, target))
     else:
-        print_upgraded_profile(Console(), source, profile, target)
+        print_upgraded_profile(open_console(), source, profile, target)

@@ -21,7 +21,7 @@ def print_caps(console: Console, caps: CapComparison) -> None:
     console.print(build_limits_table(caps))
     print_line(console, CAPS_NOTE)
     print_line(console, describe_own_limit(caps))
-    print_line(console, f"[bold]{caps.describe_best()}[/]")
+    print_line(console, (caps.describe_best(), "bold"))
     if (note := caps.describe_limits()) is not None:
         print_note(console, note)
 

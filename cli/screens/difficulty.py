@@ -27,7 +27,7 @@ def print_study(console: Console, study: DifficultyStudy) -> None:
     policy = study.policy
     cost = f", which cost {study.charge:,.3g}x; the strategies go on from them" if study.samples else ""
     size = format_count(study.problems, "problem")
-    print_line(console, f"[bold]{study.name}[/]: difficulty by {study.kind_description}{cost}; {size}")
+    print_line(console, (study.name, "bold"), f": difficulty by {study.kind_description}{cost}; {size}")
     console.print()
     console.print(build_gain_table(policy))
     console.print()

@@ -20,7 +20,7 @@ from isocompute.planner.evaluation.run_evaluation import RunEvaluation
 @contextmanager
 def show_split_progress(console: Console, splits: int) -> Iterator[Callable[[int], None]]:
     """Show how many splits are finished, if the console is a terminal; the function that is given counts them."""
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    columns = TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
         task = progress.add_task("estimating", total=splits)
         yield lambda finished: progress.update(task, completed=finished, description="pilots")
@@ -31,7 +31,8 @@ def print_evaluation(console: Console, found: RunEvaluation) -> None:
     evaluation = found.evaluation
     print_line(
         console,
-        f"[bold]{found.run.name}[/]: {evaluation.splits} pilots of {evaluation.shape}, each "
+        (found.run.name, "bold"),
+        f": {evaluation.splits} pilots of {evaluation.shape}, each "
         f"{evaluation.cost_share:.1%} of the cost of the run; the advice is scored on the other "
         f"{found.problems - evaluation.shape.problems} problems",
     )

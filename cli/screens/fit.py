@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from isocompute.cli.screens.laws import build_fits_table, describe_strategy_law
@@ -46,7 +45,7 @@ def print_fit(
     path: str,
 ) -> None:
     """Print the results of a fit."""
-    print_line(console, f"[bold]{escape(profile.name)}[/]: {escape(profile.description)}")
+    print_line(console, (profile.name, "bold"), f": {profile.description}")
     if profile.lam is not None:
         print_line(console, f"λ = {profile.lam:.3g} ({profile.lambda_source})")
     if profile.lambdas and not profile.has_unknown_lambda:
@@ -223,7 +222,7 @@ def describe_strategy_power(power: StrategyPower) -> str:
         f"more {power.unit} than can be estimated" if test.needed is None else f"about {test.needed:,} {power.unit}"
     )
     return (
-        f"At {power.budget:,.0f}x it takes {needed} {escape(f'[{fewest}, {most}]')} to tell {pair} with "
+        f"At {power.budget:,.0f}x it takes {needed} [{fewest}, {most}] to tell {pair} with "
         f"power {test.power:g}; the profile has {test.problems:,}, enough for a gap of "
         f"{100 * test.smallest_gap:.2g} points."
     )

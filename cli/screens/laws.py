@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from rich.markup import escape
 from rich.table import Table
 
 from isocompute.fits.laws.allocation import LAW_FITS, AllocationLaws
@@ -13,7 +12,7 @@ def describe_strategy_law(strategy: str, laws: AllocationLaws) -> str:
     """Describe how a strategy's S and V should grow, with prefactors, or why that is unknown."""
     law = laws.usable
     if law is None:
-        return escape(f"Law of {strategy}: unknown over {describe_law_range(laws)}; {laws.unknown_reason}")
+        return f"Law of {strategy}: unknown over {describe_law_range(laws)}; {laws.unknown_reason}"
     text = (
         f"Law of {strategy}, by which its best numbers grow with the budget C: S = {law.solutions.prefactor:.3g} C^a "
         f"with a = {format_exponent(law.solutions)}, "
@@ -38,7 +37,7 @@ def format_exponent(part: PowerLaw) -> str:
     """Return an exponent with its interval."""
     if part.interval is None:
         return f"{part.exponent:.2f}"
-    return escape("{:.2f} [{:.2f}, {:.2f}]".format(part.exponent, *part.interval))
+    return "{:.2f} [{:.2f}, {:.2f}]".format(part.exponent, *part.interval)
 
 
 def build_fits_table(laws: AllocationLaws) -> Table:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from isocompute.cli.screens.text import format_interval, format_percent, print_line, print_note
@@ -20,7 +19,7 @@ MODEL_DIGITS = 3
 
 def print_model_plan(console: Console, plan: ModelPlan) -> None:
     """Print a plan over several models."""
-    print_line(console, f"[bold]{escape(describe_model_advice(plan))}[/]")
+    print_line(console, (describe_model_advice(plan), "bold"))
     if plan.toy_note is not None:
         print_note(console, plan.toy_note)
     console.print()
@@ -34,8 +33,8 @@ def print_model_plan(console: Console, plan: ModelPlan) -> None:
         each = option.candidate
         gap = "" if option.gap is None else f"{100 * option.gap:.1f} {format_interval(option.gap_interval)}"
         table.add_row(
-            escape(each.model),
-            escape(f"{each.strategy} {each.settings}"),
+            each.model,
+            f"{each.strategy} {each.settings}",
             format_amount(each.cost, plan.unit, MODEL_DIGITS).removesuffix(plan.unit).removeprefix("$").strip(),
             format_percent(each.accuracy),
             gap,
@@ -45,7 +44,7 @@ def print_model_plan(console: Console, plan: ModelPlan) -> None:
     print_line(console, f"On the {plan.problems} problems that all models were measured on; gaps are paired.")
     console.print()
     for equal in plan.equal:
-        print_line(console, escape(describe_equal_accuracy(equal, plan.unit)))
+        print_line(console, describe_equal_accuracy(equal, plan.unit))
     for note in plan.notes:
         print_note(console, note)
     strategies = {option.candidate.strategy for option in plan.options}

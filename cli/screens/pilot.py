@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from isocompute.cli.screens.difficulty import make_empty_table
@@ -22,7 +21,7 @@ def print_pilot(console: Console, found: PricedPilot) -> None:
     """Print a pilot, its cost, the regret to expect, other shapes, and where the variance comes from."""
     plan = found.plan
     budgets = " to ".join(format_compute(x) for x in dict.fromkeys((plan.budgets[0], plan.budgets[-1])))
-    print_line(console, f"[bold]{plan.shape}[/]: {describe_costs(found.costs)}")
+    print_line(console, (str(plan.shape), "bold"), f": {describe_costs(found.costs)}")
     print_line(
         console,
         f"expected regret of its advice at {budgets}: {format_regret(plan.expected)}; one task in ten loses more than "
@@ -49,7 +48,7 @@ def print_pilot(console: Console, found: PricedPilot) -> None:
 
 def print_next_rows(console: Console, found: NextRows) -> None:
     """Print the decision of a run, the rows to add, all options, and what can be dropped."""
-    print_line(console, f"[bold]{found.run}[/]: {found.shape}, {format_compute(found.cost)} in total")
+    print_line(console, (found.run, "bold"), f": {found.shape}, {format_compute(found.cost)} in total")
     print_line(
         console,
         f"at {format_compute(found.budget)}: {found.recommended}; expected regret {100 * found.regret:.2f} points",
@@ -57,7 +56,7 @@ def print_next_rows(console: Console, found: NextRows) -> None:
     if found.best is None:
         print_line(console, "no rows are worth adding")
     else:
-        print_line(console, f"add [bold]{found.best.rows}[/], for {format_compute(found.best.cost)}")
+        print_line(console, "add ", (found.best.rows, "bold"), f", for {format_compute(found.best.cost)}")
     console.print()
     table = make_empty_table("rows", "cost", "expected regret", "gain per 1,000x")
     table.columns[0].justify = "left"
@@ -85,10 +84,10 @@ def print_search_request(console: Console, request: SearchRequest) -> None:
     """Print searches that are worth running, and the entries to write for them in the sweep file."""
     cost = "at an unknown cost" if request.cost is None else f"for {format_compute(request.cost)}"
     gain = "" if request.gain is None else f", gain {100 * request.gain:.2f} points"
-    print_line(console, f"search [bold]{escape(request.rows)}[/], {cost}{gain}: {escape(request.reason)}")
+    print_line(console, "search ", (request.rows, "bold"), f", {cost}{gain}: {request.reason}")
     print_line(console, "  its entry under 'searches' in the sweep file becomes:")
     for line in request.entries.splitlines():
-        console.print(f"    {line}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"    {line}", soft_wrap=True)
 
 
 def build_shape_table(others: tuple[tuple[PilotShape, ExpectedRegret], ...], lam: float) -> Table:

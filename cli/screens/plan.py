@@ -7,7 +7,6 @@ import shlex
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from isocompute.cli.screens.caps import print_caps
@@ -57,9 +56,9 @@ def print_plan(
         steps: lines that say how it is carried out.
         caps: limits on the length of solutions within its budget; None if they were not asked for.
     """
-    print_line(console, f"[bold]{escape(describe_advice(plan))}[/]")
+    print_line(console, (describe_advice(plan), "bold"))
     for line in steps:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
     if plan.toy_note is not None:
         print_note(console, plan.toy_note)
     if plan.unknown_sizes:

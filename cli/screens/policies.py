@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from isocompute.cli.screens.difficulty import make_empty_table
@@ -34,8 +33,8 @@ def print_policies(console: Console, found: PolicyComparison) -> None:
     lam = "" if found.lam is None else f", λ = {found.lam:.3g}"
     print_line(
         console,
-        f"[bold]{escape(found.name)}[/]: {found.problems} problems, {found.describe_goal()} "
-        f"(cost model {found.cost_model}{lam})",
+        (found.name, "bold"),
+        f": {found.problems} problems, {found.describe_goal()} (cost model {found.cost_model}{lam})",
     )
     notes = (
         f"{HELD_OUT_NOTE} Same answer: as with the full budget of the same rule, which is that of the pool.",
@@ -146,7 +145,7 @@ def describe_fixed_saving(row: PolicyRow | ProfilePolicy) -> str:
 
 def format_ratio_interval(interval: ConfidenceInterval) -> str:
     """Return the interval of a ratio in brackets; an infinite end is "never"."""
-    return escape(f"[{', '.join(format_ratio(end) for end in interval)}]")
+    return f"[{', '.join(format_ratio(end) for end in interval)}]"
 
 
 def format_ratio(ratio: float) -> str:

@@ -25,7 +25,7 @@ def show_progress(console: Console, clock: Callable[[], float] = time.monotonic)
     """
     if console.is_terminal:
         with console.status("reading …") as status:
-            yield lambda text: status.update(Text(f"{text} …"))  # no markup: names of runs are not ours
+            yield lambda text: status.update(Text(f"{text} …"))
         return
     printed_at = clock()
 

@@ -195,7 +195,7 @@ def format_age(seconds: float) -> str:
 
 def print_plain_line(console: Console, text: str, style: str | None = None) -> None:
     """Print a line as it is."""
-    console.print(text, markup=False, highlight=False, style=style, soft_wrap=True)
+    console.print(text, style=style, soft_wrap=True)
 
 
 def print_sweep_summary(console: Console, summary: SweepSummary) -> None:
@@ -248,11 +248,7 @@ def print_tasks(console: Console, entries: dict[str, TaskEntry], generators: dic
         table.add_row(name, size, entry.grader, entry.source, entry.licence, entry.extra)
     console.print(table)
     console.print()
-    console.print(
-        "The column 'needs' names an extra to install: pip install 'isocompute[datasets]'.",
-        markup=False,
-        highlight=False,
-    )
+    console.print("The column 'needs' names an extra to install: pip install 'isocompute[datasets]'.")
     for grader, names in generators.items():
         console.print()
         print_line(console, f"Generators of reasoning-gym graded as {grader}: {', '.join(names)}.")
@@ -261,7 +257,9 @@ def print_tasks(console: Console, entries: dict[str, TaskEntry], generators: dic
 def print_regrading(console: Console, result: RegradeResult) -> None:
     """Print the results of grading a run again."""
     print_line(
-        console, f"[bold]{result.solutions:,}[/] solutions graded by {result.grader}; before that by {result.before}"
+        console,
+        (f"{result.solutions:,}", "bold"),
+        f" solutions graded by {result.grader}; before that by {result.before}",
     )
     print_line(
         console,

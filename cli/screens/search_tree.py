@@ -33,7 +33,7 @@ def print_search_tree(console: Console, question: str, key: SearchKey, search: L
         format_one_line(question, 2 * console.width),
         f"{name_search(key)}: {describe_search_outcome(search)}",
     ):
-        console.print(text, markup=False, highlight=False)
+        console.print(text)
     by_parent: dict[int, list[SearchRow]] = defaultdict(list)
     for row in search.nodes.values():
         by_parent[row["parent"]].append(row)
@@ -49,7 +49,7 @@ def print_search_tree(console: Console, question: str, key: SearchKey, search: L
             [(branch, number) for _, number in with_children] if len(with_children) == 1 else with_children[::-1]
         )
     console.print(top)
-    console.print(STAR_NOTE, markup=False, highlight=False)
+    console.print(STAR_NOTE)
 
 
 def print_searches(console: Console, problem: str, searches: dict[SearchKey, LoggedSearch]) -> None:

@@ -34,7 +34,7 @@ def print_solved(console: Console, solved: SolvedQuestions) -> None:
             "–" if each.compute is None else format_compute(each.compute),
             format_cell(each.stopped),
         )
-    console.print(table, markup=False, highlight=False)
+    console.print(table)
     if len(solved.answers) > MOST_SHOWN:
         print_line(console, f"… and {len(solved.answers) - MOST_SHOWN:,} more.")
     console.print()
@@ -58,5 +58,5 @@ def print_solved(console: Console, solved: SolvedQuestions) -> None:
 
 
 def format_cell(text: str) -> str:
-    """Return a text of a model or a file for a cell: one line, and nothing that Rich reads as markup."""
-    return format_one_line(text, 60).replace("[", r"\[")
+    """Return a text of a model or a file for a cell: one line."""
+    return format_one_line(text, 60)

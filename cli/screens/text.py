@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 from rich.console import Console
-from rich.markup import escape
 from rich.text import Text
 
 from isocompute.cli.encoding import replace_unknown
@@ -19,26 +18,35 @@ def format_percent(value: float) -> str:
 
 
 def format_interval(interval: ConfidenceInterval | None, scale: float = 100, sign: str = "", digits: int = 1) -> str:
-    """Return an interval in brackets, or a dash if there is none; Rich does not read it as markup."""
+    """Return an interval in brackets, or a dash if there is none."""
     if interval is None:
         return "–"
     low, high = (f"{scale * end:{sign}.{digits}f}" if math.isfinite(end) else "never" for end in interval)
-    return escape(f"[{low}, {high}]")
+    return f"[{low}, {high}]"
 
 
 def format_compute_interval(interval: ConfidenceInterval) -> str:
-    """Return an interval of compute in brackets, in x; Rich does not read it as markup."""
+    """Return an interval of compute in brackets, in x."""
     ends = (format_compute(end).removesuffix("x") if math.isfinite(end) else "never" for end in interval)
-    return escape(f"[{', '.join(ends)}]")
+    return f"[{', '.join(ends)}]"
 
 
-def print_line(console: Console, line: str) -> None:
-    """Print a line without colouring its numbers."""
-    console.print(replace_unknown(line, console.encoding), highlight=False)
+def print_line(console: Console, *parts: str | tuple[str, str]) -> None:
+    """Print a line as plain text.
+
+    Args:
+        console: where it is printed.
+        parts: its texts in order; a pair is a text and its style.
+    """
+    line = Text()
+    for part in parts:
+        text, style = (part, "") if isinstance(part, str) else part
+        line.append(replace_unknown(text, console.encoding), style)
+    console.print(line)
 
 
 def print_note(console: Console, text: str) -> None:
-    """Print a warning as plain text, without reading markup in it."""
+    """Print a warning as plain text."""
     console.print(Text.assemble(("note:", "yellow"), " ", replace_unknown(text, console.encoding)))
 
 

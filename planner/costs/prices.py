@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from isocompute.errors import ConfigError, DataError
-from isocompute.runners.documents import NotJSONError, parse_json, parse_yaml
+from isocompute.runners.documents import NotJSONError, parse_json_document, parse_yaml
 from isocompute.runners.parsing.printable import format_one_line
 from isocompute.runners.storage.files import read_file
 
@@ -120,7 +120,7 @@ def read_prices(path: str) -> PriceTable:
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"The price file '{path}' cannot be read: {error}.") from None
     try:
-        content = parse_json(text, path)
+        content = parse_json_document(text, path)
     except NotJSONError:
         content = parse_yaml(text, path)
     return parse_prices(content, path)
@@ -187,7 +187,7 @@ def load_litellm_prices() -> PriceTable:
             "Costs in dollars need prices: --prices FILE (prices= in Python), a YAML or JSON file with input and "
             "output in dollars per million tokens for each model; litellm's table is used where it is installed."
         )
-    return convert_litellm_prices(parse_json(file.read_text(encoding="utf-8"), str(file)), "litellm")
+    return convert_litellm_prices(parse_json_document(file.read_text(encoding="utf-8"), str(file)), "litellm")
 
 
 def convert_litellm_prices(entries: Mapping[str, Any], source: str) -> PriceTable:

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from isocompute.errors import DataError
 from isocompute.planner.profile import Curve, Profile, PublishedMultiples, Surface
-from isocompute.runners.documents import parse_json
+from isocompute.runners.documents import parse_json_document
 from isocompute.runners.storage.files import read_file
 
 PROFILE_KEYS = {"self_consistency", "strategies"}
@@ -28,7 +28,7 @@ def read_grid_profile(path: str, entry: str | None, name: str | None) -> Profile
         DataError: there is no such entry, or it is not a valid grid; the message names the place in the file.
     """
     try:
-        content = parse_json(read_file(path).decode(), f"The grid '{path}'")
+        content = parse_json_document(read_file(path).decode(), f"The grid '{path}'")
     except OSError as error:
         raise DataError(f"The grid '{path}' cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from isocompute.errors import DataError
 from isocompute.planner.profile.parts import ModelRecord, NonNegativeNumber, PositiveNumber, Share
 from isocompute.planner.profile.policy_part import FiniteNumber
-from isocompute.runners.documents import NotJSONError, parse_json
+from isocompute.runners.documents import NotJSONError, parse_json_document
 from isocompute.runners.storage.files import check_output_path, read_file, write_output
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ def read_policy_file(path: str) -> PolicyFile:
         DataError: there is none, or it is not valid; the message names the place in the file.
     """
     try:
-        content = parse_json(read_file(path), path)
+        content = parse_json_document(read_file(path), path)
     except FileNotFoundError:
         raise DataError(
             f"There is no policy file '{path}'; write one with isocompute policies RUN -o policy.json."

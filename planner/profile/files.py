@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from isocompute.errors import DataError
 from isocompute.planner.profile.format1 import upgrade_profile_content
 from isocompute.planner.profile.profile import Profile
-from isocompute.runners.documents import NotJSONError, parse_json
-from isocompute.runners.storage.files import MANIFEST_FILE, check_output_path, locate_store, read_file
+from isocompute.runners.documents import NotJSONError, parse_json_document
+from isocompute.runners.storage.files import MANIFEST_FILE, check_output_path, has_file, read_file
 
 PART_KINDS = {"curve", "surface", "searches", "policy", "unknown"}
 """Tags of the parts that pydantic puts into error locations; they are not keys of the file."""
@@ -70,7 +70,7 @@ def read_profile_content(name: str) -> tuple[dict[str, Any], str]:
     known = find_bundled_profiles()
     path = str(known[name]) if name in known and not Path(name).is_file() else name
     try:
-        content = parse_json(read_file(path).decode(), path)
+        content = parse_json_document(read_file(path).decode(), path)
     except OSError as error:
         if isinstance(error, IsADirectoryError) and Path(name, MANIFEST_FILE).is_file():
             raise DataError(
@@ -113,7 +113,7 @@ def upgrade_profile(name: str, target: str) -> Profile | None:
     if content["format"] == profile.format:
         return None
     check_output_path(target)
-    if locate_store(target).fs.exists(locate_store(target).root):
+    if has_file(target):
         raise DataError(f"'{target}' already exists; write the upgrade to a new file.")
     profile.write(target)
     return profile

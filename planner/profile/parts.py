@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
@@ -111,6 +112,8 @@ class Searches(BaseModel):
             if size != len(self.seeds):
                 raise ValueError(f"'{name}' has {size} entries; there are {len(self.seeds)} allocations")
         check_probabilities(self.array, (len(self.seeds),))
+        for columns in self.tokens.values():
+            check_cached_tokens(columns.get("cached", []), columns.get("prompt", []))
         allocations = Counter(zip(*self.numbers.values(), strict=True))
         if twice := [numbers for numbers, times in allocations.items() if times > 1]:
             allocation = ", ".join(f"{name}={number}" for name, number in zip(self.numbers, twice[0], strict=True))
@@ -191,6 +194,22 @@ class TokenMeans(BaseModel):
     completion_sd: NonNegativeNumber | None = None
     seconds: NonNegativeNumber | None = None
 
+    @model_validator(mode="after")
+    def _check_cached(self) -> TokenMeans:
+        check_cached_tokens([self.cached], [self.prompt])
+        return self
+
+
+def check_cached_tokens(cached: Sequence[float | None], prompt: Sequence[float | None]) -> None:
+    """Raise if more prompt tokens were read from the cache than there were; means may be rounded.
+
+    Raises:
+        ValueError: there were; the message gives both.
+    """
+    for read, there in zip(cached, prompt, strict=False):
+        if read is not None and there is not None and read > there * (1 + 1e-6) + 0.01:
+            raise ValueError(f"'cached' is {read:g}, but only {there:g} prompt tokens can be cached")
+
 
 class ProblemRecord(BaseModel):
     """The data of one problem besides its accuracies.
@@ -253,6 +272,14 @@ class ModelRecord(BaseModel):
     kv_bytes: PositiveNumber | None = None
     attention_flops: PositiveNumber | None = None
     settings: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _check_active(self) -> ModelRecord:
+        if (self.active_parameters or 0) > (self.parameters or math.inf):
+            raise ValueError(
+                f"'active_parameters' is {self.active_parameters:g}, but the model has {self.parameters:g} parameters"
+            )
+        return self
 
 
 class LoadPoint(BaseModel):
@@ -350,7 +377,7 @@ class PublishedMultiples(BaseModel):
 
 def classify_part(part: object) -> str:
     """Return the tag of a strategy's part, found from its keys."""
-    keys = set(part) if isinstance(part, dict) else set(vars(part))
+    keys = set(part) if isinstance(part, dict) else set(getattr(part, "__dict__", ()))
     if isinstance(part, UnknownPart) or not keys >= {"accuracy"}:
         return "unknown"
     if {"numbers", "seeds"} <= keys:

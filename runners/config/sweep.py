@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, PrivateAttr, ValidationError, model_validator
 
-from isocompute.errors import ConfigError, DataError
+from isocompute.errors import ConfigError, DataError, RunError
 from isocompute.registry import Registry
 from isocompute.runners.config.base import ConfigBlock, Count, ParameterCount
 from isocompute.runners.config.cluster import ClusterConfig, ReplicaCounts
@@ -21,7 +20,7 @@ from isocompute.runners.engines.registry import ENGINES
 from isocompute.runners.grading.registry import GRADERS
 from isocompute.runners.scorers.registry import SCORERS
 from isocompute.runners.search.registry import SEARCH_STRATEGIES
-from isocompute.runners.storage.files import refuse_memory_path
+from isocompute.runners.storage.files import read_file, refuse_memory_path
 
 OWNING_BLOCKS = {"problems": "task", "thinking_end": "solver"}
 """For each key that belongs to `solutions_from`, the block that has its own such key."""
@@ -314,19 +313,32 @@ def read_sweep(path: str) -> Sweep:
             message says which, and what would be right.
         RunError: the run is in memory, which is lost when the command ends.
     """
+    sweep = build_sweep(read_sweep_keys(path, ("run", "task", "engine", "solver")), path)
+    refuse_memory_path(sweep.run)
+    return sweep
+
+
+def read_sweep_keys(path: str, usual: Sequence[str]) -> dict[str, Any]:
+    """Return the keys and values of a sweep file.
+
+    Args:
+        path: the file.
+        usual: some of the keys that it holds, for errors.
+
+    Raises:
+        ConfigError: the file cannot be read, is not YAML, repeats a key, or holds no keys.
+    """
     try:
-        content = parse_yaml(Path(path).read_text(encoding="utf-8"), path)
+        content = parse_yaml(read_file(path).decode(), path)
     except OSError as error:
         raise ConfigError(f"The sweep file '{path}' cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
         raise ConfigError(f"The sweep file '{path}' is not UTF-8 text.") from None
-    except DataError as error:
+    except (DataError, RunError) as error:
         raise ConfigError(str(error)) from None
     if not isinstance(content, dict):
-        raise ConfigError(f"{path} is not a sweep: it must hold keys such as run, task, engine, solver.")
-    sweep = build_sweep(content, path)
-    refuse_memory_path(sweep.run)
-    return sweep
+        raise ConfigError(f"{path} is not a sweep: it must hold keys such as {', '.join(usual)}.")
+    return content
 
 
 def build_sweep(content: Mapping[str, Any], where: str = "the sweep") -> Sweep:

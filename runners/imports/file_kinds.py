@@ -7,6 +7,7 @@ from pathlib import Path
 
 from isocompute.errors import DataError
 from isocompute.runners.imports.packed import CODECS, get_file_ending
+from isocompute.runners.storage.files import open_regular_file
 
 HEAD_BYTES = 4096
 """Bytes at the beginning of a file that tell its kind."""
@@ -44,7 +45,7 @@ def identify_unreadable_file(path: Path) -> str | None:
         DataError: the file cannot be opened.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular_file(path) as file:
             head = file.read(HEAD_BYTES)
     except OSError as error:
         raise DataError(f"'{path}' cannot be read: {error.strerror}.") from None

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from isocompute.errors import DataError
+from isocompute.runners.storage.files import open_regular_file
 
 MAX_UNPACKED_BYTES = 2**34
 """Bytes that are unpacked from one file; a small file can unpack to a huge one."""
@@ -46,7 +47,7 @@ def open_source_file(path: Path) -> io.BufferedReader:
         DataError: it cannot be read.
     """
     try:
-        file = path.open("rb")
+        file = open_regular_file(path)
     except OSError as error:
         raise DataError(f"'{path}' cannot be read: {error.strerror}.") from None
     is_packed = path.suffix in CODECS and get_file_ending(path) != path.suffix

@@ -21,6 +21,7 @@ from isocompute.runners.imports.folders import describe_subfolders, get_natural_
 from isocompute.runners.imports.options import ImportOptions
 from isocompute.runners.imports.packed import get_file_ending, measure_position, open_source_file
 from isocompute.runners.imports.plain_yaml import parse_plain_yaml
+from isocompute.runners.storage.files import open_regular_file
 from isocompute.runners.storage.provenance import LOGGED_GRADER
 
 MAX_DOCUMENT_BYTES = 256 * 2**20
@@ -238,7 +239,7 @@ class JsonArchive:
         if info.compress_type != ZSTANDARD_METHOD:
             with self.zip.open(info) as member:
                 return member.read(MAX_DOCUMENT_BYTES + 1)
-        with self.path.open("rb") as file:
+        with open_regular_file(self.path) as file:
             file.seek(info.header_offset)
             name, extra = struct.unpack("<26xHH", file.read(30))
             file.seek(name + extra, 1)

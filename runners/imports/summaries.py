@@ -9,6 +9,7 @@ from pathlib import Path
 from isocompute.runners.imports.logged_choices import ChoiceComparison
 from isocompute.runners.imports.packed import strip_file_ending
 from isocompute.runners.imports.source import ImportSource
+from isocompute.runners.storage.files import open_regular_file
 from isocompute.runners.storage.log_comparison import LogComparison
 from isocompute.runners.storage.provenance import ImportedRun
 from isocompute.runners.storage.unequal import describe_short_problems
@@ -102,5 +103,5 @@ def summarise_source(
 
 def hash_source_file(path: Path) -> str:
     """Return the SHA-256 of a file."""
-    with path.open("rb") as file:
+    with open_regular_file(path) as file:
         return file_digest(file, "sha256").hexdigest()

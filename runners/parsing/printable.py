@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from isocompute.terminal import make_printable
+
 
 def format_one_line(text: str, longest: int = 300) -> str:
     """Return a text of a model or a server on one line, without characters that move a terminal's cursor."""
-    line = "".join(c if c.isprintable() else " " for c in text)
+    line = make_printable(text, keep="")
     return line if len(line) <= longest else f"{line[:longest]}…"
 
 

@@ -27,8 +27,11 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from isocompute.errors import ConfigError
+from isocompute.errors import ConfigError, IsocomputeError
+from isocompute.runners.storage.files import read_file
 
+MAX_PROMPT_BYTES = 2**20
+"""The largest file of a prompt."""
 PROMPT_FOLDER = Path(__file__).parent
 
 
@@ -70,8 +73,8 @@ def load_prompt(name: str, *, needs: tuple[str, ...]) -> Prompt:
     """
     path = PROMPT_FOLDER / f"{name}.txt" if name in list_prompts() else Path(name)
     try:
-        template = path.read_text(encoding="utf-8-sig")
-    except (OSError, ValueError):  # ValueError: not UTF-8, or a name that no file can have
+        template = read_file(str(path), MAX_PROMPT_BYTES).decode("utf-8-sig")
+    except (IsocomputeError, OSError, ValueError):  # no file, or a name that none can have; not UTF-8
         raise ConfigError(f"The prompt '{name}' is neither a file nor one of: {', '.join(list_prompts())}.") from None
     if missing := [place for place in needs if f"{{{place}}}" not in template]:
         raise ConfigError(f"The prompt '{name}' has no placeholder {{{missing[0]}}}.")

@@ -376,9 +376,9 @@ def extract_error_reason(path: str, error: Exception) -> str:
 def read_footer_row_count(run: Run, path: str) -> int | None:
     """Return the number of rows in a damaged part's footer; None if the footer cannot be read."""
     try:
-        with run.fs.open(path, "rb") as file:
+        with run.open_part(path, []) as file:
             return int(pq.ParquetFile(file).metadata.num_rows)
-    except (pa.ArrowException, OSError):
+    except (pa.ArrowException, OSError, DataError):
         return None
 
 

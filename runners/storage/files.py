@@ -5,9 +5,12 @@ fsspec is imported only for URLs, because `plan` reads a local profile and must 
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import re
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -15,10 +18,17 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from isocompute.errors import DataError, RunError
+from isocompute.runners.urls import redact_path
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
+STORES = frozenset({"file", "local", "s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "hf", "memory"})
+"""The stores that a URL may name. fsspec knows more; some of them reach out to any host, or unpack files."""
+URL_PATTERN = re.compile(r"(?P<store>[^/\\\s:]*)://")
+CHAIN_PATTERN = re.compile(r"[A-Za-z0-9+._-]*::")
+MAX_FILE_BYTES = 64 * 2**20
+"""The largest document that is read at once, such as a profile, a grid, a price file or a manifest."""
 MISSPELT_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:(?:/(?!/)|\\)")
 """The start of a URL with wrong slashes. As a path it would be an odd local folder, such as ``s3:``."""
 
@@ -45,39 +55,57 @@ class StorePath:
 def locate_store(path: str, what: str = "The file") -> StorePath:
     """Return the store and the path in it that a path or URL names.
 
-    A folder of another store (``dir::…``) resolves to the other store, so that it is locked and written like that one.
-
     Args:
         path: a path or URL.
         what: what the path is, for errors.
 
     Raises:
-        RunError: the store is unknown, its package is missing, or the URL is misspelt.
+        RunError: the store is not one of `STORES`, its package is missing, the URL is misspelt, or no file can have the
+            name.
     """
     import fsspec
-    from fsspec.implementations.dirfs import DirFileSystem
     from fsspec.implementations.local import LocalFileSystem
 
-    if misspelt := MISSPELT_URL.match(path):
-        store = misspelt[0][:-1]
-        raise RunError(f"'{path}' is neither a path nor a URL: write {store}//… with two slashes for a store.")
+    check_store_path(path, what)
     try:
-        fs, root = fsspec.core.url_to_fs(path)
+        if URL_PATTERN.match(path):
+            fs, root = fsspec.core.url_to_fs(path)
+        else:
+            fs = LocalFileSystem()
+            root = fs._strip_protocol(path)
     except Exception as error:  # each store has its own error classes
         reason = (str(error).splitlines() or [type(error).__name__])[0]
+        if isinstance(error, FileNotFoundError):
+            reason = "the folder in which the command runs is gone"
         raise RunError(f"{what} '{path}' cannot be reached: {reason.rstrip('.')}.") from error
-    while isinstance(fs, DirFileSystem):
-        fs, root = fs.fs, f"{fs.path}/{root.lstrip('/')}".rstrip("/")
     if (listings := getattr(fs, "dircache", None)) is not None:
-        listings.use_listings_cache = False  # a run may be written by another process
+        with suppress(AttributeError):  # a plain mapping, which keeps what it has
+            listings.use_listings_cache = False  # a run may be written by another process
         listings.clear()
     return StorePath(fs, root, isinstance(fs, LocalFileSystem))
 
 
+def check_store_path(path: str, what: str = "The file") -> None:
+    """Raise unless a path is one of a local disk, or a URL of one of `STORES`. No store is asked.
+
+    Raises:
+        RunError: it is not; the message says what would be right.
+    """
+    if misspelt := MISSPELT_URL.match(path):
+        store = misspelt[0][:-1]
+        raise RunError(f"'{path}' is neither a path nor a URL: write {store}//… with two slashes for a store.")
+    if "\0" in path:
+        raise RunError(f"{what} '{path}' cannot be reached: no name on a disk holds a NUL character.")
+    url = URL_PATTERN.match(path)
+    if CHAIN_PATTERN.match(path) or (url and url["store"] not in STORES):
+        raise RunError(
+            f"{what} '{redact_path(path)}' cannot be reached: runs and files are on a disk or in a store whose URL "
+            "begins with s3://, gs://, abfs:// or hf://."
+        )
+
+
 def is_in_memory(fs: Any) -> bool:
-    """Return whether a store is the memory of this process, directly or behind a cache."""
-    while hasattr(fs, "fs"):
-        fs = fs.fs
+    """Return whether a store is the memory of this process."""
     protocol = getattr(fs, "protocol", ())
     return "memory" in ((protocol,) if isinstance(protocol, str) else protocol)
 
@@ -142,23 +170,62 @@ def replace_file(path: str, content: bytes, temporary: str) -> None:
         raise
 
 
-def read_file(path: str) -> bytes:
+def open_regular_file(path: str | os.PathLike[str]) -> io.BufferedReader:
+    """Open a local file for reading; a link to one is followed.
+
+    A pipe, a device or a socket is refused: reading it may wait, or go on, without end.
+
+    Raises:
+        OSError: there is no such file, it is a folder, or it cannot be opened.
+        DataError: it is no file.
+    """
+    if "\0" in os.fspath(path):
+        raise FileNotFoundError(errno.ENOENT, "No name on a disk holds a NUL character", os.fspath(path))
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+    raise DataError(f"'{path}' is {'a pipe' if stat.S_ISFIFO(mode) else 'a device'}, not a file.")
+
+
+def read_file(path: str, most: int = MAX_FILE_BYTES) -> bytes:
     """Return the content of a file.
 
     Args:
         path: a local path or a URL.
+        most: the most bytes that are read.
 
     Raises:
         OSError: a local file cannot be read.
+        DataError: it is no file, is larger than that, or a store does not answer.
+        RunError: as `locate_store`.
+    """
+    check_store_path(path)
+    if not URL_PATTERN.match(path):
+        with open_regular_file(path) as file:
+            content = file.read(most + 1) or b""  # None where the system has a file without content yet
+    else:
+        place = locate_store(path)
+        with translate_store_errors(path):
+            content = bytes(place.fs.cat_file(place.root))
+    if len(content) > most:
+        raise DataError(f"'{path}' is larger than {most:,} bytes, the most that is read of such a file.")
+    return content
+
+
+def has_file(path: str) -> bool:
+    """Return whether there is a file or folder at a path.
+
+    Raises:
         DataError: a store does not answer.
         RunError: as `locate_store`.
     """
-    if "://" not in path:
-        with open(path, "rb") as file:
-            return file.read()
     place = locate_store(path)
     with translate_store_errors(path):
-        return bytes(place.fs.cat_file(place.root))
+        return bool(place.fs.exists(place.root))
 
 
 def check_output_path(path: str) -> None:

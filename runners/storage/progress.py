@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -32,6 +33,8 @@ from isocompute.runners.storage.schema import (
     RunTable,
 )
 
+MOST_FOLDERS = 10_000
+"""The most folders that are searched for runs, so that the search of a whole system ends."""
 PROGRESS_TOKENS = ("prompt", "cached", "completion")
 """The kinds of tokens counted, in the order of `RunTable.tokens`."""
 
@@ -124,31 +127,57 @@ def find_runs(folder: str) -> Iterator[Run]:
         RunError: the folder does not exist.
     """
     top = Run(folder)
-    with top._translate_read_errors(top.root):
-        is_folder = top.fs.isdir(top.root)
-    if not is_folder:
+    if not top.is_folder:
         raise RunError(f"There is no folder '{folder}' to look for runs in.")
-    for root in find_run_folders(top, top.root, set()):
+    for root in list(find_run_folders(top, top.root, set())):  # before the first one is read: there may be too many
         inside = root.removeprefix(top.root).lstrip("/")
         yield Run(inside if top.path == "." and inside else posixpath.join(top.path, inside) if inside else top.path)
 
 
-def find_run_folders(top: Run, folder: str, seen: set[str]) -> Iterator[str]:
-    """Yield the folders that are runs; links are followed, but no folder is visited twice."""
-    real = posixpath.realpath(folder) if top.local else folder
-    if real in seen:
-        return
-    seen.add(real)
+def find_run_folders(top: Run, folder: str, seen: set[object]) -> Iterator[str]:
+    """Yield the folders that are runs; links are followed, but no folder is visited twice.
+
+    Raises:
+        RunError: there are more than `MOST_FOLDERS` folders.
+    """
     try:
-        inside = sorted(top.fs.ls(folder, detail=False))
+        place = os.stat(folder) if top.local else None
+        identity = folder if place is None else (place.st_dev, place.st_ino)
+        if identity in seen:
+            return
+        seen.add(identity)
+        inside, folders = list_folder(top, folder)
     except OSError:  # not readable, or deleted since
         return
+    if len(seen) > MOST_FOLDERS:
+        raise RunError(
+            f"There are more than {MOST_FOLDERS:,} folders in '{top.path}', the most that are searched for runs; "
+            "name a folder that is nearer to them."
+        )
     if is_run_folder(top, inside):
         yield folder
         return
-    for path in inside:
-        if not posixpath.basename(path).startswith(".") and top.fs.isdir(path):
+    for path in folders:
+        if not posixpath.basename(path).startswith("."):
             yield from find_run_folders(top, path, seen)
+
+
+def list_folder(top: Run, folder: str) -> tuple[list[str], list[str]]:
+    """Return the paths in a folder, and those of them that are folders, by name."""
+    if not top.local:
+        inside = sorted(top.fs.ls(folder, detail=False))
+        return inside, [path for path in inside if top.fs.isdir(path)]
+    with os.scandir(folder) as entries:  # says what is a folder without a look at each
+        found = sorted((posixpath.join(folder, entry.name), is_folder_entry(entry)) for entry in entries)
+    return [path for path, _ in found], [path for path, is_folder in found if is_folder]
+
+
+def is_folder_entry(entry: os.DirEntry[str]) -> bool:
+    """Return whether an entry is a folder, or a link to one; False if that cannot be found out."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def is_run_folder(top: Run, inside: list[str]) -> bool:

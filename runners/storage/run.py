@@ -35,8 +35,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from isocompute.errors import DataError, IsocomputeError, RunError
-from isocompute.runners.documents import parse_json
-from isocompute.runners.storage.files import MANIFEST_FILE, describe_store_error, locate_store, replace_file
+from isocompute.runners.documents import parse_json_document
+from isocompute.runners.storage.files import (
+    MANIFEST_FILE,
+    describe_store_error,
+    locate_store,
+    open_regular_file,
+    read_file,
+    replace_file,
+)
 from isocompute.runners.storage.leases import LOCK_FILE
 from isocompute.runners.storage.locking import LOCK_FILE_PATTERN, RunLock, lock_run
 from isocompute.runners.storage.part_names import (
@@ -113,6 +120,12 @@ class Run:
         with self._translate_read_errors(path):
             return bool(self.fs.exists(path))
 
+    @property
+    def is_folder(self) -> bool:
+        """True if there is a folder, whatever it holds."""
+        with self._translate_read_errors(self.root):
+            return bool(self.fs.isdir(self.root))
+
     def read_manifest(self) -> dict[str, Any]:
         """Return the manifest.
 
@@ -133,8 +146,8 @@ class Run:
         if not self.exists:
             raise RunError(f"There is no run at '{self.path}': the folder has no {MANIFEST_FILE}.")
         with self._translate_read_errors(manifest_path):
-            content = self.fs.cat_file(manifest_path)
-        manifest = parse_json(content, manifest_path)
+            content = read_file(manifest_path) if self.local else self.fs.cat_file(manifest_path)
+        manifest = parse_json_document(content, manifest_path)
         if not isinstance(manifest, dict) or not {"config", "imported"} & set(manifest):
             raise DataError(f"{manifest_path} has no 'config'; it is not the manifest of a run.")
         format_ = manifest.get("format", 1)
@@ -260,7 +273,7 @@ class Run:
         """
         schema = table.select_schema(columns or table.schema.names)
         try:
-            with self._translate_read_errors(path), self._open_part(path, columns) as file:
+            with self._translate_read_errors(path), self.open_part(path, columns) as file:
                 part = pq.ParquetFile(file, page_checksum_verification=True)
                 columns_in_file = table.find_columns(part.schema_arrow, path)
                 present = {name: columns_in_file[name] for name in schema.names if name in columns_in_file}
@@ -273,10 +286,14 @@ class Run:
         cells = [nulls[name] if name in nulls else content[present[name]] for name in schema.names]
         return pa.table(cells, schema=schema)
 
-    def _open_part(self, path: str, columns: list[str] | None) -> Any:
-        """Open a part; from a store, a small or whole one is read in one request, and columns one by one."""
+    def open_part(self, path: str, columns: list[str] | None = None) -> Any:
+        """Open a part; from a store, a small or whole one is read in one request, and columns one by one.
+
+        Raises:
+            DataError: it is a pipe or a device.
+        """
         if self.local:
-            return self.fs.open(path, "rb")
+            return open_regular_file(path)
         size = self._sizes.get(path)
         if size and (columns is None or size <= SMALL_PART_BYTES):
             return io.BytesIO(self.fs.cat_file(path, start=0, end=size))  # a range, or the size is asked for first

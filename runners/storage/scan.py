@@ -57,7 +57,7 @@ def scan_part(run: Run, table: RunTable, path: str, columns: Sequence[str]) -> I
     """Yield the rows of one part in batches, see `scan_table`."""
     schema = table.select_schema(columns)
     try:
-        with run._translate_read_errors(path), run._open_part(path, list(columns)) as file:
+        with run._translate_read_errors(path), run.open_part(path, list(columns)) as file:
             part = pq.ParquetFile(file, page_checksum_verification=True)
             names = table.find_columns(part.schema_arrow, path)
             present = [names[name] for name in schema.names if name in names]

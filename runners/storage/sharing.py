@@ -27,7 +27,7 @@ from typing import Any
 from fsspec.implementations.local import LocalFileSystem
 
 from isocompute.errors import RunError
-from isocompute.runners.documents import parse_json
+from isocompute.runners.documents import parse_json_document
 from isocompute.runners.storage.files import StorePath
 from isocompute.runners.storage.leases import LOCK_FILE, HeldLease, hold_lease, list_leases
 from isocompute.runners.storage.locking import FolderLock
@@ -233,7 +233,7 @@ def close_writer(run: Run, place: StorePath, writer: str) -> None:
     decision = posixpath.join(place.root, f"closed-{writer}")
     with suppress(FileExistsError):
         place.fs.pipe_file(decision, json.dumps(numbers).encode(), mode="create")
-    decided = parse_json(place.fs.cat_file(decision), decision)
+    decided = parse_json_document(place.fs.cat_file(decision), decision)
     for table in TABLES.values():
         run.write_marker(table, name_closing(decided[table.name], writer))
 

@@ -108,7 +108,7 @@ def list_run_parts(run: Run) -> Iterator[tuple[RunTable, str]]:
 
 def is_former_part(run: Run, table: RunTable, path: str) -> bool:
     """Return whether a part's columns are not the present ones."""
-    with run.fs.open(path, "rb") as file:
+    with run.open_part(path, []) as file:
         return set(pq.read_schema(file).names) != set(table.schema.names)
 
 

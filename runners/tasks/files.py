@@ -9,14 +9,16 @@ from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any
 
-import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from isocompute.errors import ConfigError, DataError
+from isocompute.errors import ConfigError, DataError, RunError
 from isocompute.runners.documents import NotJSONError, check_column_names, parse_json
+from isocompute.runners.storage.files import read_file
 from isocompute.runners.tasks.problem import Problem, ProblemColumns, read_problem_rows, require_columns
 
+MAX_TASK_BYTES = 256 * 2**20
+"""The largest file of problems or questions."""
 ProblemRows = Iterator[tuple[str, dict[str, Any]]]
 
 
@@ -26,7 +28,7 @@ def read_file_problems(
     """Read problems from a file, as CSV (``.csv``), Parquet (``.parquet``), or else JSON lines.
 
     Args:
-        path: the file, on a local disk or in any store that fsspec supports.
+        path: the file, on a local disk or in one of the stores of `runners.storage.files`.
         columns: names of the columns; ``question`` and ``answer`` if not given.
         count: number of problems, from the top; all if not given.
         seed: shuffles the options of multiple choice if the right one has a column of its own.
@@ -53,12 +55,11 @@ def read_task_file(path: str) -> bytes:
         ConfigError: it cannot be read.
     """
     try:
-        files, place = fsspec.core.url_to_fs(path)
-        return bytes(files.cat_file(place))
+        return read_file(path, MAX_TASK_BYTES)
     except OSError as error:
         raise ConfigError(f"task.path: '{path}' cannot be read: {error.strerror or error}.") from None
-    except (ImportError, ValueError) as error:  # a store that fsspec does not know, or whose package is missing
-        raise ConfigError(f"task.path: '{path}' cannot be reached: {error}.") from None
+    except (DataError, RunError) as error:
+        raise ConfigError(f"task.path: {error}") from None
 
 
 def decode_text(path: str, content: bytes) -> io.StringIO:

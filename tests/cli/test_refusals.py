@@ -16,6 +16,7 @@ import isocompute
 from isocompute.errors import DataError
 from isocompute.fits import Pool, estimate_coverage, estimate_genrm, estimate_self_consistency
 from isocompute.runners.storage.schema import PROBLEMS_TABLE, SOLUTIONS_TABLE, VERIFICATIONS_TABLE
+from isocompute.terminal import cut_middle
 
 LLAMA = ("--profile", "llama-3.1-8b-math")
 UNITS = (
@@ -70,7 +71,7 @@ def test_a_lambda_that_is_no_price(refused, lam):
 def test_a_profile_that_is_not_there(refused, tmp_path):
     for name in ("nobody", "x" * 5000):
         sentence = refused("plan", "--budget", "8x", "--profile", name)
-        assert sentence.startswith(f"There is no profile '{name}'; give a profile's file, or one of: ")
+        assert sentence.startswith(f"There is no profile '{cut_middle(name)}'; give a profile's file, or one of: ")
         assert "llama-3.1-8b-math" in sentence
     assert refused("plan", "--budget", "8x", "--profile", tmp_path).startswith(f"'{tmp_path}' is a folder; give")
 

@@ -219,6 +219,36 @@ def test_an_allocation_that_stands_twice_is_refused(changed):
     assert read_profile(add({"N": [4, 4], "M": [2, 4]})).searches["beam+weighted"].seeds == [1, 1]
 
 
+def test_no_more_tokens_are_cached_than_there_are(changed):
+    def give(**tokens):
+        def change(content):
+            content["per_problem"][0]["tokens"] = {"solver": tokens}
+
+        return changed(change)
+
+    assert refused(give(prompt=100.0, cached=1e6)) == (
+        " is not a profile: per_problem.0.tokens.solver: 'cached' is 1e+06, but only 100 prompt tokens can be cached."
+    )
+    assert read_profile(give(prompt=100.0, cached=100.0)).per_problem[0].tokens["solver"].cached == 100
+    assert read_profile(give(cached=100.0)).per_problem[0].tokens["solver"].prompt is None
+
+
+def test_no_more_parameters_are_active_than_there_are(changed):
+    def give(**sizes):
+        return changed(lambda content: content.update(models={"solver": {"name": "m", **sizes}}))
+
+    assert refused(give(parameters=1e9, active_parameters=2e9)) == (
+        " is not a profile: models.solver: 'active_parameters' is 2e+09, but the model has 1e+09 parameters."
+    )
+    assert read_profile(give(parameters=1e9, active_parameters=1e9)).models["solver"].parameters == 1e9
+    assert read_profile(give(active_parameters=1e9)).models["solver"].parameters is None
+
+
+@pytest.mark.parametrize("part", [1, "x", None, [], True])
+def test_a_strategy_of_another_type_is_refused(changed, part):
+    assert "strategies.sc" in refused(changed(lambda content: content["strategies"].update(sc=part)))
+
+
 @pytest.mark.parametrize("text", ["", "{", "[" * 100_000, "\ud800"])
 def test_what_is_not_json_is_refused(tmp_path, text):
     path = tmp_path / "p.json"

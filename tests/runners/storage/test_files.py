@@ -27,12 +27,58 @@ def test_a_url_with_one_slash_is_no_folder_of_that_name(path):
         locate_store(path)
 
 
-@pytest.mark.parametrize("path", ["memory://x", "memory:///x/y", "simplecache::memory://x", "dir::memory://x"])
+@pytest.mark.parametrize("path", ["memory://x", "memory:///x/y"])
 def test_what_is_in_memory_is_refused_where_it_would_be_lost(path):
     with pytest.raises(RunError, match="is in memory and is lost when the command ends; name a folder or an object"):
         refuse_memory_path(path)
     with pytest.raises(RunError, match="is in memory"):
         check_output_path(path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "http://127.0.0.1:9/x",
+        "HTTPS://host/x",
+        "ftp://me:hunter2@host/x",
+        "zip://x.json::in.zip",
+        "zip::tar::x",
+        "dir::file:///x",
+        "simplecache::memory://x",
+        "github://a:b@main/x",
+        "data://text/plain,x",
+        "reference://x",
+        "nonsense://x",
+        "://x",
+        "::::",
+    ],
+)
+def test_a_store_that_no_page_names_is_refused_and_not_asked(path, monkeypatch):
+    import fsspec
+
+    monkeypatch.setattr(fsspec.core, "url_to_fs", lambda *_: pytest.fail("a store was asked"))
+    for call in (locate_store, read_file, Run, lambda path: write_output(path, b"")):
+        with pytest.raises(RunError, match=r"begins with s3://, gs://, abfs:// or hf://\.$") as caught:
+            call(path)
+        assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("make", "kind"), [(os.mkfifo, "a pipe"), (lambda path: path.symlink_to("/dev/zero"), "a device")]
+)
+def test_what_never_ends_is_not_read(tmp_path, make, kind):
+    path = tmp_path / "x"
+    make(path)
+    with pytest.raises(DataError, match=f"is {kind}, not a file"):
+        read_file(str(path))
+
+
+def test_a_file_has_a_largest_size(tmp_path):
+    path = tmp_path / "x"
+    path.write_bytes(b"12345")
+    assert read_file(str(path), 5) == b"12345"
+    with pytest.raises(DataError, match="is larger than 4 bytes, the most that is read of such a file"):
+        read_file(str(path), 4)
 
 
 @pytest.mark.parametrize("path", ["x", "./memory", "file:///tmp/x", "/tmp/a:b", "C:/x"])

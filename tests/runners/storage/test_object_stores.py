@@ -212,7 +212,7 @@ def test_columns_of_a_large_part_are_read_without_the_texts(s3, place):
     read = []
     reader = Run(place)
     (path,) = reader.list_parts(SOLUTIONS_TABLE)
-    with reader._open_part(path, ["solution_id"]) as file:
+    with reader.open_part(path, ["solution_id"]) as file:
         cache = file.cache
         content = cache.fetcher
         cache.fetcher = lambda start, end: read.append(end - start) or content(start, end)

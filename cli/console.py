@@ -1,0 +1,36 @@
+"""The consoles that commands print on: text stays text, whatever a file, a model or a path holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console, RenderableType
+from rich.segment import Segment
+
+from isocompute.terminal import make_printable
+
+
+class PrintableConsole(Console):
+    """A console that reads no markup in strings, and prints no character that a terminal obeys.
+
+    Colours and the lines of tables and progress bars are Rich's own.
+    """
+
+    def render(self, renderable: RenderableType, options: Any = None) -> Iterable[Segment]:
+        """Yield what is printed, with every text made printable."""
+        for segment in super().render(renderable, options):
+            if segment.control or segment.text.isprintable():
+                yield segment
+            else:
+                yield Segment(make_printable(segment.text), segment.style)
+
+
+def open_console(stderr: bool = False, soft_wrap: bool = False) -> Console:
+    """Return a console for standard output or standard error.
+
+    Args:
+        stderr: whether it prints on standard error.
+        soft_wrap: whether long lines are left to the terminal.
+    """
+    return PrintableConsole(stderr=stderr, soft_wrap=soft_wrap, markup=False, emoji=False, highlight=False)
