@@ -9,7 +9,7 @@ LONGEST_QUOTE = 200
 LONGEST_MESSAGE = 1000
 """The most characters of a message, whatever it quotes."""
 QUOTE_PATTERN = re.compile(rf"""(?<!\w)(?:'[^']{{{LONGEST_QUOTE + 1},}}'|"[^"]{{{LONGEST_QUOTE + 1},}}")(?!\w)""")
-WORD_PATTERN = re.compile(rf"\S{{{LONGEST_QUOTE + 3},}}")  # a quoted value with its quotes, or a word without
+WORD_PATTERN = re.compile(rf"\S{{{LONGEST_QUOTE + 10},}}")  # a quoted value has quotes, and more follows
 
 
 def make_printable(text: str, keep: str = "\n") -> str:
@@ -34,7 +34,7 @@ def shorten_message(text: str) -> str:
     """Return a message in which quoted values and words have at most 200 characters, and all of it 1,000.
 
     >>> len(shorten_message(f"There is no run at '{'x' * 5000}': the folder does not exist."))
-    246
+    249
     """
     if len(text) <= LONGEST_QUOTE:
         return text

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import io
 
 from rich.console import Console
@@ -66,3 +67,29 @@ def test_one_engine_is_one_phase(small, scripted, monkeypatch):
     with live:
         run_sweep(small(verifier={"model": "scripted/solver", "prompt": "lab-verify"}), live, scripted())
     assert out.getvalue().splitlines()[-1].startswith("sampling: 96 of 96 rows")
+
+
+class FullDisk(io.StringIO):
+    """A test double of an output on a full disk."""
+
+    def write(self, text):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_sweep_goes_on_if_its_progress_cannot_be_printed():
+    display = LiveDisplay(Console(file=FullDisk(), force_terminal=False))
+    with display:
+        display.start_phase("solving", 2, 0)
+        display.update_progress(1, 10)
+        display.update_progress(1, 10)
+        display.note("done")
+
+
+def test_what_a_sweep_says_is_printable():
+    out = io.StringIO()
+    display = LiveDisplay(Console(file=out, force_terminal=False, width=200))
+    display.note("a\x1b[2J[/red]\u202eb")
+    display.start_phase("x\x07", 1, 0)
+    display.update_progress(1, 1, "[red]\x1b]0;pwn\x1b\\")
+    assert all(line.isprintable() for line in out.getvalue().split("\n"))
+    assert "a [2J[/red] b" in out.getvalue()

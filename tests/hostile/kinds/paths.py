@@ -15,6 +15,7 @@ from tests.hostile.material import (
     copy_run_with_manifest,
     dump_json,
     make_grid,
+    make_grid_profile,
     make_profile,
     make_sweep,
 )
@@ -177,7 +178,7 @@ WRITING: dict[str, tuple[str, ...]] = {
     "emit-policy": ("plan", "-b", "8x", "-p", "p.json", "--emit", "PATH.json"),
     "upgrade": ("upgrade", "llama-3.1-8b-math", "-o", "PATH"),
     "import": ("import", "table", "t.csv", "-o", "PATH"),
-    "report": ("report", "p.json", "-o", "PATH"),
+    "report": ("report", "small.json", "-o", "PATH"),
     "figures": ("figures", "p.json", "-o", "PATH", "--only", "frontiers", "--format", "svg"),
     "solve": ("solve", "1+1?", "-o", "PATH", "-p", "lab", "-b", "2x", "--config", "s.yaml"),
     "answers": (
@@ -189,6 +190,7 @@ WRITING: dict[str, tuple[str, ...]] = {
 FILES: dict[str, bytes | str | Maker] = {
     **ODD_FILES,
     "p.json": dump_json(make_profile()),
+    "small.json": dump_json(make_grid_profile()),
     "s.yaml": dump_json(make_sweep()),
     "t.csv": "problem_id,gold,solution\na,5,\\boxed{5}\n",
 }
