@@ -91,7 +91,7 @@ def check_verdict_counts(values: ArrayLike | None, verdicts: VerdictCodes | None
             continue
         k, m = np.argwhere(beyond)[0]
         raise DataError(
-            f"verdicts holds {verdicts[p, k, m]} at problem {p}, solution {k}, verification {m}, but "
+            f"verdicts holds {verdicts[p, k, m]:g} at problem {p}, solution {k}, verification {m}, but "
             f"judged gives the solution only {array[p, k]}: it must be NaN there."
         )
     return copy_read_only(array)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from isocompute.fits.arrays import Floats, Ints
 
-VerdictCodes = NDArray[np.int8] | NDArray[np.float64]
+VerdictCodes = NDArray[Any]
 """Yes (1), no (0) or unparsed (-1) in bytes; or p(yes), NaN where unparsed. What is at least 0 was parsed."""
 
 

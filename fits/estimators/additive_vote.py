@@ -21,7 +21,7 @@ from isocompute.fits.estimators.monte_carlo import (
 )
 from isocompute.fits.estimators.solution_order import label_right_first, sort_solutions, sort_tallied_solutions
 from isocompute.fits.pool import Pool
-from isocompute.fits.verdict_codes import are_probabilities, count_yes_and_no, encode_verdicts
+from isocompute.fits.verdict_codes import are_probabilities, count_yes_and_no, decode_verdicts, encode_verdicts
 
 Weigh = Callable[[Floats, Floats], Floats]
 """A function of the sums and the numbers of a solution's drawn values that were parsed; returns weights."""
@@ -171,7 +171,7 @@ class DrawnVotes:
             self._label, *self._tally = sort_tallied_solutions(label, *count_yes_and_no(codes), pool.judged)
             self._judged = self._tally[-1]
         else:
-            self._label, self._values, self._judged = sort_solutions(label, codes, pool.judged)
+            self._label, self._values, self._judged = sort_solutions(label, decode_verdicts(codes), pool.judged)
         self._streams = start_streams(pool.keys, np.uint64(seed))
         cells = (pool.problems, 2, len(self._S), len(self._V))
         self._votes, self._controls = np.zeros((*cells, 4, len(rules))), np.zeros((*cells, 5))

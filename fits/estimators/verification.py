@@ -135,11 +135,13 @@ def _compute_genrm_vote(pool: Pool, S: NDArray[np.int64], V: NDArray[np.int64]) 
         largest = int(S[at].max())
         nodes, weights = build_quadrature_rules(count_quadrature_nodes(largest))
         for v, size in enumerate(V.tolist()):
-            for part, kinds, below, at_level in _split_by_levels(kind_counts, kind_of_solution, size):
-                wins = compute_tied_vote_wins(
+            wins = [
+                compute_tied_vote_wins(
                     kinds, counts[part], below, at_level, z, q, largest, _NEGLIGIBLE * rarest, nodes, weights
                 )
-                accuracy[part, at, v] = (wins @ read).real
+                for part, kinds, below, at_level in _split_by_levels(kind_counts, kind_of_solution, size)
+            ]
+            accuracy[:, at, v] = (np.concatenate(wins) @ read).real  # at once, so that rounding is the same
     return np.clip(sum_by_problem(accuracy, problem_of_row), 0.0, 1.0)
 
 
@@ -205,6 +207,7 @@ def _split_by_levels(
     Yields:
         The part, the rows of its solutions (P, K) in the levels, and the levels.
     """
+    most = max(V, int(kinds.sum(axis=1).max()))
     cells = V * V  # more than there are levels, about V² · 3/π²
     problems = len(kind_of_solution)
     size = problems
@@ -213,10 +216,12 @@ def _split_by_levels(
     for start in range(0, problems, size):
         part = slice(start, start + size)
         used, rows = np.unique(kind_of_solution[part], return_inverse=True)
-        yield part, rows.reshape(-1, kind_of_solution.shape[1]), *_compute_score_levels(kinds[used], V)
+        yield part, rows.reshape(-1, kind_of_solution.shape[1]), *_compute_score_levels(kinds[used], V, most)
 
 
-def _compute_score_levels(kinds: NDArray[np.int64], V: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _compute_score_levels(
+    kinds: NDArray[np.int64], V: int, most: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Compute the score distribution of each kind of solution under a random V-subset of its verdicts.
 
     A kind with m verdicts gets i yes and j no, hence the score i/(i+j), with probability
@@ -225,11 +230,11 @@ def _compute_score_levels(kinds: NDArray[np.int64], V: int) -> tuple[NDArray[np.
     Args:
         kinds: (T, 3) counts of yes, no and unparsed.
         V: size of the subset.
+        most: at least V and the largest number of verdicts; of the same one, equal kinds have the same bytes.
 
     Returns:
         below, at: (T, L) probabilities of a score less than, and equal to, each level that occurs.
     """
-    most = max(V, int(kinds.sum(axis=1).max()))
     # Every pair of i yes and j no; several pairs can have the same score, such as 1 of 2 and 2 of 4.
     i, j = np.indices((V + 1, V + 1))
     inside = i + j <= V

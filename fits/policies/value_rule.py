@@ -127,4 +127,4 @@ def _order_verified_first(
     is_behind = orders.solutions >= pool.verified_solutions
     first = np.argsort(is_behind, axis=2, kind="stable").astype(np.int64)
     places = orders.verdicts.astype(np.min_scalar_type(pool.verifications - 1), copy=False)
-    return np.take_along_axis(orders.solutions, first, axis=2), np.array(pool.verdict_codes), places, able
+    return np.take_along_axis(orders.solutions, first, axis=2), pool.verdict_codes.copy(), places, able
