@@ -4,8 +4,8 @@
     python -m benchmarks.run_size draw
 
 `measure` writes synthetic runs of 500 problems × 64 solutions with that many verifications of each solution (32, 96,
-320, 960 and 3,125 if not given) into the folder, where they stay, and takes steps with each in a process of its own, all
-steps if none is named:
+320, 960 and 3,125 if not given) into the folder, where they stay, and takes these steps, or those that are named, with
+each of them in a process of its own:
 
 - fit: `isocompute fit`, from the check of the run to the profile's file;
 - check: `isocompute check`;

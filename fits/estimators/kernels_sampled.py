@@ -75,7 +75,11 @@ def draw_verdict_rows(
     Args:
         yes_of: (P, K) how many verdicts of a solution are yes.
         no_of: (P, K) how many are no.
-        judged: as for `draw_verdicts`, like the arguments after it.
+        judged: (P, K) as for `draw_verdicts`.
+        V: (nV,) the same.
+        first: the same.
+        draws: the same.
+        streams: (P,) the same.
 
     Returns:
         (P, R, nV, K) yes · (V[-1] + 1) + parsed, the numbers of yes and of parsed verdicts as one row number.

@@ -56,7 +56,7 @@ def sort_tallied_solutions(label: Ints, yes: Ints, no: Ints, judged: Ints) -> tu
 
 
 def rank_tallies(yes: Ints, no: Ints, judged: Ints) -> Ints:
-    """Return (P, K, 3) numbers in whose order solutions stand as in that of their sorted verdicts: no, yes, unparsed."""
+    """Return (P, K, 3) numbers that order solutions as their sorted verdicts do: first no, then yes, then unparsed."""
     return np.stack([-no, -yes, judged], axis=2)
 
 

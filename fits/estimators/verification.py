@@ -202,7 +202,7 @@ def _group_solutions(pool: Pool, estimator: str) -> tuple[NDArray[np.int64], NDA
 def _split_by_levels(
     kinds: NDArray[np.int64], kind_of_solution: NDArray[np.int64], V: int
 ) -> Iterator[tuple[slice, NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]]:
-    """Yield parts of the problems with `_compute_score_levels` of the kinds in each, so that the levels fit into memory.
+    """Yield parts of the problems with `_compute_score_levels` of their kinds, so that the levels fit into memory.
 
     Yields:
         The part, the rows of its solutions (P, K) in the levels, and the levels.

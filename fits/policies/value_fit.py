@@ -59,7 +59,8 @@ def fit_value_model(
         seed: of the orders.
 
     Returns:
-        The model, which verifies a solution at most `MOST_VERIFICATIONS` times. The same seed and problems give the same bytes, in any order.
+        The model, which verifies a solution at most `MOST_VERIFICATIONS` times. The same seed and problems give the
+        same bytes, in any order.
 
     Raises:
         DataError: no rates.
