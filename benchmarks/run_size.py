@@ -12,7 +12,7 @@ each of them in a process of its own:
 - resume: what a sweep does before its first request, the check included;
 - runs: `isocompute runs`.
 
-Its results are docs/run_size.csv, from which `draw` makes the figure.
+Its results are docs/run_size.csv, from which `draw` makes the figure and the table of docs/run_size.md.
 """
 
 from __future__ import annotations
@@ -27,12 +27,16 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks.synthetic_runs import write_synthetic_run
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 PROBLEMS, SOLUTIONS = 500, 64
 VERIFICATIONS = (32, 96, 320, 960, 3125)
-RESULTS = Path("docs/run_size.csv")
+RESULTS, PAGE = Path("docs/run_size.csv"), Path("docs/run_size.md")
 COLUMNS = ("step", "rows", "seconds", "processor_seconds", "megabytes")
 
 
@@ -134,6 +138,22 @@ def add_result(row: dict[str, str]) -> None:
         writer.writerows(sorted(rows.values(), key=lambda each: (list(STEPS).index(each["step"]), int(each["rows"]))))
 
 
+def list_cells(table: pd.DataFrame) -> list[list[str]]:
+    """Return the rows of the page's table: million verifications, then seconds and memory of each step."""
+    rows = []
+    for count, group in table.groupby("rows"):
+        found = {row.step: f"{row.processor_seconds:,.0f} s, {row.megabytes:,.0f} MB" for row in group.itertuples()}
+        rows.append([f"{count / 1e6:,.1f}", *(found.get(step, "not run") for step in STEPS)])
+    return rows
+
+
+def replace_table(page: str, rows: list[list[str]]) -> str:
+    """Return a page with other rows in its first table."""
+    start = page.index("\n", page.index("|--:|")) + 1
+    end = page.index("\n\n", start - 1) + 1
+    return page[:start] + "".join(f"| {' | '.join(row)} |\n" for row in rows) + page[end:]
+
+
 def draw() -> None:
     """Draw the results: time on logarithmic axes, where a line of slope 1 is linear, and peak memory."""
     import pandas as pd
@@ -141,6 +161,7 @@ def draw() -> None:
     from isocompute.figures.style import get_figure, prepare_axes, render_file
 
     table = pd.read_csv(RESULTS)
+    PAGE.write_text(replace_table(PAGE.read_text(), list_cells(table)))
     with prepare_axes(None, 2, (7.2, 3.2)) as panels:
         for ax, column, title in zip(
             panels, ("processor_seconds", "megabytes"), ("processor seconds", "peak memory, MB"), strict=True
