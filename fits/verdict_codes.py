@@ -42,7 +42,7 @@ def decode_verdicts(codes: VerdictCodes) -> Floats:
     return verdicts
 
 
-def are_probabilities(codes: VerdictCodes) -> bool:
+def has_probabilities(codes: VerdictCodes) -> bool:
     """Return whether some of the verdicts lie between no and yes."""
     return codes.dtype.kind == "f"
 

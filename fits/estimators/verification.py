@@ -13,7 +13,7 @@ from isocompute.fits.estimators.quadrature import build_quadrature_rule, build_q
 from isocompute.fits.estimators.subsets import check_subset_sizes, compute_binomials, group_subset_sizes
 from isocompute.fits.estimators.voting import label_answers, sum_by_problem
 from isocompute.fits.pool import Pool
-from isocompute.fits.verdict_codes import VerdictCodes, are_probabilities, count_yes_and_no
+from isocompute.fits.verdict_codes import VerdictCodes, has_probabilities, count_yes_and_no
 
 # Subset sizes share an evaluation as long as each is at least exp(-2) as likely as the most likely one. A value read
 # off a circle has a fixed absolute error, and is divided by the probability of its size.
@@ -184,7 +184,7 @@ def _group_solutions(pool: Pool, estimator: str) -> tuple[NDArray[np.int64], NDA
         Solutions with an unparsed answer count as without verdicts: 0, 0, 0.
     """
     codes, judged = _require_verdicts(pool, estimator)
-    if are_probabilities(codes):
+    if has_probabilities(codes):
         p, k, m = np.argwhere((codes > 0) & (codes < 1))[0]
         raise DataError(
             f"{estimator} is exact for verdicts 0, 1 or NaN only; got p(yes) = {codes[p, k, m]} at problem {p}, "

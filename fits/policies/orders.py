@@ -12,7 +12,7 @@ from isocompute.fits.arrays import Floats
 from isocompute.fits.estimators.monte_carlo import check_seed
 from isocompute.fits.estimators.solution_order import label_right_first, order_solutions, rank_tallies
 from isocompute.fits.pool import Pool
-from isocompute.fits.verdict_codes import are_probabilities, count_yes_and_no
+from isocompute.fits.verdict_codes import has_probabilities, count_yes_and_no
 
 ROTATIONS = 4
 """Draws in a row that are rotations of one order. Their first quarters have no solution in common."""
@@ -100,7 +100,7 @@ def draw_orders(pool: Pool, draws: int, seed: int, verdicts: int | None = None) 
     if codes is None or judged is None:
         draw_solution_orders(canonical, ROTATIONS, streams, solutions)
         return Orders(solutions, None, ROTATIONS)
-    if are_probabilities(codes):
+    if has_probabilities(codes):
         ranks = np.append(np.nan_to_num(np.sort(codes, axis=2), nan=np.inf), judged[..., None], axis=2)
         canonical[:, :K] = order_solutions(label[:, :K], ranks)
     else:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from isocompute.fits import Pool, estimate_coverage, estimate_coverage_of_counts, measure_verifier
 from isocompute.fits.policies.value_fit import MOST_VERIFICATIONS
-from isocompute.fits.verdict_codes import are_probabilities
+from isocompute.fits.verdict_codes import has_probabilities
 from isocompute.planner.estimate.caps import measure_caps
 from isocompute.planner.estimate.costs import RunCosts, get_run_models, measure_costs
 from isocompute.planner.estimate.drawing import describe_blurred_strategies, estimate_strategy
@@ -226,7 +226,7 @@ def describe_most_verifications(pool: Pool) -> list[str]:
 def describe_probability_verdicts(pool: Pool) -> list[str]:
     """Return a sentence if some verdicts are probabilities, which exact estimates treat as yes or no."""
     codes = pool.verdict_codes
-    if codes is None or not are_probabilities(codes):
+    if codes is None or not has_probabilities(codes):
         return []
     is_probability, parsed = (codes > 0) & (codes < 1), (codes >= 0).sum()
     return [

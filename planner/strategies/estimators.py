@@ -28,7 +28,7 @@ from isocompute.fits import (
     rank_finished_first,
     split_folds,
 )
-from isocompute.fits.verdict_codes import are_probabilities
+from isocompute.fits.verdict_codes import has_probabilities
 from isocompute.planner.strategies.registry import StrategyEstimate
 
 Numbers = Sequence[int]
@@ -123,7 +123,7 @@ def compute_mean_errors(error: NDArray[np.float64]) -> NDArray[np.float64]:
 def decide_verdicts(pool: Pool) -> Pool:
     """Return the pool with p(yes) verdicts turned into yes above 1/2, else no, as `fits.estimate_genrm` requires."""
     codes = pool.verdict_codes
-    if codes is None or not are_probabilities(codes):
+    if codes is None or not has_probabilities(codes):
         return pool
     if pool not in _DECIDED:  # exact estimates are remembered by pool, so that each pool is decided once
         decided = np.where(codes >= 0, codes > 0.5, -1).astype(np.int8)
