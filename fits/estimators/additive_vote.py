@@ -21,7 +21,7 @@ from isocompute.fits.estimators.monte_carlo import (
 )
 from isocompute.fits.estimators.solution_order import label_right_first, sort_solutions, sort_tallied_solutions
 from isocompute.fits.pool import Pool
-from isocompute.fits.verdict_codes import has_probabilities, count_yes_and_no, decode_verdicts, encode_verdicts
+from isocompute.fits.verdict_codes import count_yes_and_no, decode_verdicts, encode_verdicts, has_probabilities
 
 Weigh = Callable[[Floats, Floats], Floats]
 """A function of the sums and the numbers of a solution's drawn values that were parsed; returns weights."""

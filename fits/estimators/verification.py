@@ -13,7 +13,7 @@ from isocompute.fits.estimators.quadrature import build_quadrature_rule, build_q
 from isocompute.fits.estimators.subsets import check_subset_sizes, compute_binomials, group_subset_sizes
 from isocompute.fits.estimators.voting import label_answers, sum_by_problem
 from isocompute.fits.pool import Pool
-from isocompute.fits.verdict_codes import VerdictCodes, has_probabilities, count_yes_and_no
+from isocompute.fits.verdict_codes import VerdictCodes, count_yes_and_no, has_probabilities
 
 # Subset sizes share an evaluation as long as each is at least exp(-2) as likely as the most likely one. A value read
 # off a circle has a fixed absolute error, and is divided by the probability of its size.

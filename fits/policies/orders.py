@@ -12,7 +12,7 @@ from isocompute.fits.arrays import Floats
 from isocompute.fits.estimators.monte_carlo import check_seed
 from isocompute.fits.estimators.solution_order import label_right_first, order_solutions, rank_tallies
 from isocompute.fits.pool import Pool
-from isocompute.fits.verdict_codes import has_probabilities, count_yes_and_no
+from isocompute.fits.verdict_codes import count_yes_and_no, has_probabilities
 
 ROTATIONS = 4
 """Draws in a row that are rotations of one order. Their first quarters have no solution in common."""
