@@ -71,14 +71,15 @@ def simulate_votes(pool: Pool, S: NDArray[np.int64], rng: np.random.Generator) -
 
 
 def simulate_genrm(pool: Pool, rng: np.random.Generator) -> NDArray[np.float64]:
-    assert pool.verdicts is not None
+    verdicts = pool.verdicts
+    assert verdicts is not None
     wins = np.zeros((SAMPLED, len(SOLUTIONS), len(VERIFICATIONS)))
     for p in range(SAMPLED):
         for s, size in enumerate(SOLUTIONS):
             for v, many in enumerate(VERIFICATIONS):
                 for _ in range(DRAWS):
                     subset = rng.choice(pool.verified_solutions, size, replace=False)
-                    judged = rng.permuted(pool.verdicts[p, subset], axis=1)[:, :many]
+                    judged = rng.permuted(verdicts[p, subset], axis=1)[:, :many]
                     parsed = np.isfinite(judged).sum(axis=1)
                     score = np.nansum(judged, axis=1) / np.maximum(parsed, 1) * (pool.answers[p, subset] >= 0)
                     wins[p, s, v] += pool.correct[p, subset[score == score.max()]].mean() / DRAWS
@@ -171,7 +172,7 @@ def add_sampled_rows(table: Table, problems: int, rng: np.random.Generator) -> N
 def add_tenfold_rows(table: Table, problems: int, rng: np.random.Generator) -> None:
     pool = make_synthetic_pool(problems, 0.0, rng)
     assert pool.verdicts is not None
-    verdicts = pool.verdicts.astype(bool)  # an eighth of the memory, until the pool makes its own copy
+    verdicts = pool.verdicts.astype(bool)
     many = Pool(np.tile(pool.answers, (10, 1)), np.tile(pool.gold, 10), np.tile(verdicts, (10, 1, 1)))
     for name, count, call, bound in (
         ("sc, tenfold", 256, lambda: estimate_self_consistency(many, EVERY), 20.0),

@@ -1,18 +1,18 @@
 """Time and peak memory of reading runs of 1 to 100 million verifications, drawn against their rows.
 
-    python -m benchmarks.run_size measure FOLDER [VERIFICATIONS …]
+    python -m benchmarks.run_size measure FOLDER [VERIFICATIONS …] [STEP …]
     python -m benchmarks.run_size draw
 
-`measure` writes synthetic runs of 500 problems × 256 solutions with that many verifications of each solution (8, 24,
-80, 240 and 782 if not given) into the folder, where they stay, and reads each of them in a process of its own:
+`measure` writes synthetic runs of 500 problems × 64 solutions with that many verifications of each solution (32, 96,
+320, 960 and 3,125 if not given) into the folder, where they stay, and takes these steps, or those that are named, with
+each of them in a process of its own:
 
-- fit: all that a fit reads and adds up: the check of the run, the pool, the costs, the records of the problems and the
-  wall times. What follows, the estimates from the pool, depends on the pool's shape and is not measured here;
+- fit: `isocompute fit`, from the check of the run to the profile's file;
 - check: `isocompute check`;
 - resume: what a sweep does before its first request, the check included;
 - runs: `isocompute runs`.
 
-Its results are docs/run_size.csv, from which `draw` makes the figure.
+Its results are docs/run_size.csv, from which `draw` makes the figure and the table of docs/run_size.md.
 """
 
 from __future__ import annotations
@@ -23,30 +23,28 @@ import os
 import resource
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks.synthetic_runs import write_synthetic_run
 
-PROBLEMS, SOLUTIONS = 500, 256
-VERIFICATIONS = (8, 24, 80, 240, 782)
-RESULTS = Path("docs/run_size.csv")
+if TYPE_CHECKING:
+    import pandas as pd
+
+PROBLEMS, SOLUTIONS = 500, 64
+VERIFICATIONS = (32, 96, 320, 960, 3125)
+RESULTS, PAGE = Path("docs/run_size.csv"), Path("docs/run_size.md")
 COLUMNS = ("step", "rows", "seconds", "processor_seconds", "megabytes")
 
 
-def read_for_fit(folder: str) -> None:
-    from isocompute.planner.estimate.costs import measure_costs
-    from isocompute.planner.estimate.pool_from_run import read_pool
-    from isocompute.planner.estimate.records import describe_problems
-    from isocompute.planner.estimate.timings import measure_timings
-    from isocompute.runners.storage.run import Run
+def fit(folder: str) -> None:
+    from isocompute.planner.estimate.fitting import fit_profile
 
-    run = Run(folder)
-    pool = read_pool(run)
-    measure_costs(pool)
-    describe_problems(run, pool)
-    measure_timings(pool)
+    with tempfile.TemporaryDirectory() as target:
+        fit_profile(folder, "synthetic").write(f"{target}/profile.json")
 
 
 def check(folder: str) -> None:
@@ -91,7 +89,12 @@ def survey(folder: str) -> None:
     assert measure_run_progress(Run(folder)).verifications.done
 
 
-STEPS: dict[str, Callable[[str], None]] = {"fit": read_for_fit, "check": check, "resume": resume, "runs": survey}
+STEPS: dict[str, Callable[[str], None]] = {
+    "fit": fit,
+    "check": check,
+    "resume": resume,
+    "runs": survey,
+}
 
 
 def measure_step(step: str, folder: str) -> dict[str, float]:
@@ -112,26 +115,43 @@ def run_step(step: str, folder: str) -> None:
     print(json.dumps({name: round(value, 1) for name, value in figures.items()}))
 
 
-def measure(folder: str, sizes: tuple[int, ...]) -> None:
-    """Measure every step on runs of every size; earlier results of other sizes stay in the file."""
-    rows: dict[tuple[str, int], dict[str, str]] = {}
-    if RESULTS.exists():
-        with RESULTS.open(newline="") as file:
-            rows = {(row["step"], int(row["rows"])): row for row in csv.DictReader(file)}
+def measure(folder: str, sizes: Sequence[int], steps: Sequence[str]) -> None:
+    """Measure steps on runs of some sizes; earlier results of other sizes and steps stay in the file."""
     for each in sizes:
         path, count = f"{folder}/{PROBLEMS}x{SOLUTIONS}x{each}", PROBLEMS * SOLUTIONS * each
         if not os.path.exists(path):
             write_synthetic_run(path, PROBLEMS, SOLUTIONS, each)
-        for step in STEPS:
-            figures = measure_step(step, path)
-            rows[step, count] = {"step": step, "rows": str(count), **{k: str(v) for k, v in figures.items()}}
-            print(rows[step, count], flush=True)
-            with RESULTS.open("w", newline="") as file:
-                writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-                writer.writeheader()
-                writer.writerows(
-                    sorted(rows.values(), key=lambda row: (list(STEPS).index(row["step"]), int(row["rows"])))
-                )
+        for step in steps:
+            add_result({"step": step, "rows": str(count), **{k: str(v) for k, v in measure_step(step, path).items()}})
+
+
+def add_result(row: dict[str, str]) -> None:
+    """Write a result into the file, in the place of an earlier one of the same step and size."""
+    rows = {}
+    if RESULTS.exists():
+        with RESULTS.open(newline="") as file:
+            rows = {(each["step"], each["rows"]): each for each in csv.DictReader(file)}
+    rows[row["step"], row["rows"]] = row
+    with RESULTS.open("w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(sorted(rows.values(), key=lambda each: (list(STEPS).index(each["step"]), int(each["rows"]))))
+
+
+def list_cells(table: pd.DataFrame) -> list[list[str]]:
+    """Return the rows of the page's table: million verifications, then seconds and memory of each step."""
+    rows = []
+    for count, group in table.groupby("rows"):
+        found = {row.step: f"{row.processor_seconds:,.0f} s, {row.megabytes:,.0f} MB" for row in group.itertuples()}
+        rows.append([f"{count / 1e6:,.1f}", *(found.get(step, "not run") for step in STEPS)])
+    return rows
+
+
+def replace_table(page: str, rows: list[list[str]]) -> str:
+    """Return a page with other rows in its first table."""
+    start = page.index("\n", page.index("|--:|")) + 1
+    end = page.index("\n\n", start - 1) + 1
+    return page[:start] + "".join(f"| {' | '.join(row)} |\n" for row in rows) + page[end:]
 
 
 def draw() -> None:
@@ -141,6 +161,7 @@ def draw() -> None:
     from isocompute.figures.style import get_figure, prepare_axes, render_file
 
     table = pd.read_csv(RESULTS)
+    PAGE.write_text(replace_table(PAGE.read_text(), list_cells(table)))
     with prepare_axes(None, 2, (7.2, 3.2)) as panels:
         for ax, column, title in zip(
             panels, ("processor_seconds", "megabytes"), ("processor seconds", "peak memory, MB"), strict=True
@@ -161,6 +182,7 @@ if __name__ == "__main__":
     if what == "step":
         run_step(*arguments)
     elif what == "measure":
-        measure(arguments[0], tuple(map(int, arguments[1:])) or VERIFICATIONS)
+        sizes = [int(word) for word in arguments[1:] if word not in STEPS]
+        measure(arguments[0], sizes or VERIFICATIONS, [step for step in STEPS if step in arguments] or list(STEPS))
     else:
         draw()

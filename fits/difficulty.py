@@ -232,14 +232,14 @@ def order_seen_first(
         None if column is None or solutions > column.shape[1] else column[rows, order]
         for column in (pool.scores, pool.finished)
     )
-    if not verified or pool.verdicts is None or pool.judged is None:
+    if not verified or pool.verdict_codes is None or pool.judged is None:
         return Pool(answers, gold, scores=scores, finished=finished)
     keys = rng.random((len(problem), solutions, pool.verifications))
     if levels.seen_verdicts is not None:
         keys[own, seen, levels.seen_verdicts[draw][problem]] = -1.0
     judged = pool.judged[problem, :solutions]
     keys[judged[:, :, None] <= np.arange(pool.verifications)] = 2.0  # places without a verdict stay last
-    verdicts = np.take_along_axis(pool.verdicts[problem, :solutions], np.argsort(keys, axis=2), axis=2)
+    verdicts = np.take_along_axis(pool.verdict_codes[problem, :solutions], np.argsort(keys, axis=2), axis=2)
     return Pool(answers, gold, verdicts[own, order], judged[own, order], scores, finished)
 
 
@@ -256,8 +256,8 @@ def cut_pool(pool: Pool, solutions: int, verifications: int = 0) -> Pool:
         array([[[1.]]])
     """
     verdicts = judged = None
-    if verifications and pool.verdicts is not None and pool.judged is not None:
-        verdicts = pool.verdicts[:, :solutions, :verifications]
+    if verifications and pool.verdict_codes is not None and pool.judged is not None:
+        verdicts = pool.verdict_codes[:, :solutions, :verifications]
         judged = np.minimum(pool.judged[:, :solutions], verifications)
     scores, finished = (None if column is None else column[:, :solutions] for column in (pool.scores, pool.finished))
     return Pool(pool.answers[:, :solutions], pool.gold, verdicts, judged, scores, finished)

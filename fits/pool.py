@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isocompute.errors import DataError
+from isocompute.fits.arrays import Floats
 from isocompute.fits.pool_checks import (
     check_finished,
     check_integers,
@@ -20,6 +21,7 @@ from isocompute.fits.pool_checks import (
     check_verdicts,
     copy_read_only,
 )
+from isocompute.fits.verdict_codes import VerdictCodes, decode_verdicts
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +36,7 @@ class Pool:
         gold: (P,) integers ≥ 0: the code of the gold answer. It need not occur among the answers. Or (P, R): the codes
             of all right answers of a problem, which vote apart; a problem with fewer than R repeats one.
         verdicts: (P, K, M) numbers in [0, 1], K ≤ N: verification m of solution k, as 0/1 or as p(yes); NaN if it
-            could not be parsed. None if nothing was verified.
+            could not be parsed, or -1 in an array of integers. None if nothing was verified.
         judged: (P, K) integers 0..M: the number of verdicts of each solution, if solutions differ in it. These come
             first among its M entries (NaN for an unparsed one); the entries behind them must be NaN. Drawing V of a
             solution's verdicts draws min(V, judged); without verdicts its score is 0. None means M for all.
@@ -44,6 +46,10 @@ class Pool:
             all are complete.
         keys: (P,) integers 0 … 2⁶⁴-1 that identify the problems, see `compute_problem_keys`. The random draws of a
             problem depend on its key, not on its position. None means its position.
+
+    Attributes:
+        verdict_codes: (P, K, M) the verdicts as they are kept: a byte each if all are yes (1), no (0) or unparsed (-1),
+            else p(yes) and NaN. Those that are at least 0 were parsed. `verdicts` makes numbers of them anew.
 
     Raises:
         DataError: an array of wrong shape, type or range; the message gives the position of the first bad value.
@@ -58,7 +64,7 @@ class Pool:
 
     answers: NDArray[np.int64]
     gold: NDArray[np.int64]
-    verdicts: NDArray[np.float64] | None
+    verdict_codes: VerdictCodes | None
     judged: NDArray[np.int64] | None
     scores: NDArray[np.float64] | None
     finished: NDArray[np.bool_] | None
@@ -86,11 +92,16 @@ class Pool:
         check_minimum(right, 0, "gold", "a code ≥ 0")
         object.__setattr__(self, "answers", copy_read_only(codes))
         object.__setattr__(self, "gold", copy_read_only(right))
-        object.__setattr__(self, "verdicts", None if verdicts is None else check_verdicts(verdicts, codes.shape))
-        object.__setattr__(self, "judged", check_verdict_counts(judged, self.verdicts))
+        object.__setattr__(self, "verdict_codes", None if verdicts is None else check_verdicts(verdicts, codes.shape))
+        object.__setattr__(self, "judged", check_verdict_counts(judged, self.verdict_codes))
         object.__setattr__(self, "scores", None if scores is None else check_scores(scores, codes.shape))
         object.__setattr__(self, "finished", check_finished(finished, self.scores))
         object.__setattr__(self, "keys", check_keys(np.arange(len(codes)) if keys is None else keys, len(codes)))
+
+    @property
+    def verdicts(self) -> Floats | None:
+        """(P, K, M) the verdicts as numbers in [0, 1], NaN if unparsed; None if nothing was verified."""
+        return None if self.verdict_codes is None else decode_verdicts(self.verdict_codes)
 
     @property
     def problems(self) -> int:
@@ -105,12 +116,12 @@ class Pool:
     @property
     def verified_solutions(self) -> int:
         """K, the number of solutions of each problem that were verified; 0 without verdicts."""
-        return 0 if self.verdicts is None else self.verdicts.shape[1]
+        return 0 if self.verdict_codes is None else self.verdict_codes.shape[1]
 
     @property
     def verifications(self) -> int:
         """M, the largest number of verifications of a solution; 0 without verdicts."""
-        return 0 if self.verdicts is None else self.verdicts.shape[2]
+        return 0 if self.verdict_codes is None else self.verdict_codes.shape[2]
 
     @property
     def scored_solutions(self) -> int:
@@ -133,8 +144,10 @@ class Pool:
         at = np.asarray(positions)
         verdicts, judged, scores, finished = (
             None if column is None else column[at]
-            for column in (self.verdicts, self.judged, self.scores, self.finished)
+            for column in (self.verdict_codes, self.judged, self.scores, self.finished)
         )
+        if verdicts is not None:
+            verdicts.setflags(write=False)  # the largest array is not copied again
         return Pool(self.answers[at], self.gold[at], verdicts, judged, scores, finished, self.keys[at])
 
     def split_right_answers(self) -> tuple[Pool, NDArray[np.int64]]:
@@ -149,7 +162,7 @@ class Pool:
         rows = np.repeat(np.arange(self.problems), [len(each) for each in codes])
         pool = self.select_problems(rows)
         gold = np.concatenate(codes)
-        return Pool(pool.answers, gold, pool.verdicts, pool.judged, pool.scores, pool.finished, pool.keys), rows
+        return Pool(pool.answers, gold, pool.verdict_codes, pool.judged, pool.scores, pool.finished, pool.keys), rows
 
 
 def compute_problem_keys(ids: Sequence[str]) -> NDArray[np.uint64]:

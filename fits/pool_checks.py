@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from isocompute.errors import DataError
+from isocompute.fits.verdict_codes import VerdictCodes, encode_verdicts
 
 
 def check_integers(values: ArrayLike, name: str) -> NDArray[Any]:
@@ -37,8 +38,8 @@ def check_minimum(array: NDArray[Any], smallest: int, name: str, right: str) -> 
         raise DataError(f"{name} holds {array[tuple(place)]} at {where}: it must be {right}.")
 
 
-def check_verdicts(values: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """Return a copy of verdicts (P, K, M) that lie in [0, 1] or are NaN."""
+def check_verdicts(values: ArrayLike, shape: tuple[int, ...]) -> VerdictCodes:
+    """Return the codes of verdicts (P, K, M) that lie in [0, 1] or are NaN, or integers that are -1, 0 or 1."""
     array = _to_array(values, "verdicts")
     if array.dtype.kind not in "biuf":
         raise DataError(f"verdicts must be numbers in [0, 1] or NaN; got an array of {array.dtype}.")
@@ -52,18 +53,19 @@ def check_verdicts(values: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.floa
         raise DataError(f"verdicts must cover the {problems} problems of answers; got {array.shape[0]}.")
     if array.shape[1] > solutions:
         raise DataError(f"verdicts must cover at most the {solutions} solutions of answers; got {array.shape[1]}.")
-    wrong = (array < 0) | (array > 1)
-    if wrong.any():
-        p, k, m = np.argwhere(wrong)[0]
+    least, unread = (-1, "-1") if array.dtype.kind == "i" else (0, "NaN")
+    if np.fmin.reduce(array, axis=None) < least or np.fmax.reduce(array, axis=None) > 1:
+        p, k, m = np.argwhere((array < least) | (array > 1))[0]
         raise DataError(
             f"verdicts holds {array[p, k, m]} at problem {p}, solution {k}, verification {m}: "
-            "it must lie in [0, 1], or be NaN where it was not parsed."
+            f"it must lie in [0, 1], or be {unread} where it was not parsed."
         )
-    return copy_read_only(array, np.float64)
+    codes = encode_verdicts(array)
+    return copy_read_only(codes, codes.dtype)
 
 
-def check_verdict_counts(values: ArrayLike | None, verdicts: NDArray[np.float64] | None) -> NDArray[np.int64] | None:
-    """Return a copy of the numbers of verdicts (P, K), M each if not given; verdicts behind them must be NaN."""
+def check_verdict_counts(values: ArrayLike | None, verdicts: VerdictCodes | None) -> NDArray[np.int64] | None:
+    """Return a copy of the numbers of verdicts (P, K), M each if not given; those behind them must be unparsed."""
     if verdicts is None:
         if values is None:
             return None
@@ -83,11 +85,13 @@ def check_verdict_counts(values: ArrayLike | None, verdicts: NDArray[np.float64]
             f"judged holds {array[p, k]} at problem {p}, solution {k}: it must lie between 0 and {many}, "
             "the verifications of each solution."
         )
-    beyond = ~np.isnan(verdicts) & (np.arange(many) >= array[..., None])
-    if beyond.any():
-        p, k, m = np.argwhere(beyond)[0]
+    for p in np.flatnonzero((array < many).any(axis=1)):  # one problem at a time, as they may be many
+        beyond = (verdicts[p] >= 0) & (np.arange(many) >= array[p, :, None])
+        if not beyond.any():
+            continue
+        k, m = np.argwhere(beyond)[0]
         raise DataError(
-            f"verdicts holds {verdicts[p, k, m]} at problem {p}, solution {k}, verification {m}, but "
+            f"verdicts holds {verdicts[p, k, m]:g} at problem {p}, solution {k}, verification {m}, but "
             f"judged gives the solution only {array[p, k]}: it must be NaN there."
         )
     return copy_read_only(array)
@@ -135,7 +139,7 @@ def check_keys(values: ArrayLike, problems: int) -> NDArray[np.uint64]:
     return copy_read_only(array, np.uint64)
 
 
-def copy_read_only(array: NDArray[Any], dtype: type = np.int64) -> NDArray[Any]:
+def copy_read_only(array: NDArray[Any], dtype: DTypeLike = np.int64) -> NDArray[Any]:
     """Return a read-only copy, or the array itself if it is of the type, read-only and no view of another one."""
     if array.dtype == dtype and not array.flags.writeable and array.flags.owndata and array.flags.c_contiguous:
         return array

@@ -128,7 +128,7 @@ def list_estimated_kinds(run: RunPool, profile: Profile) -> list[str]:
     has_samples = used >= DIFFICULTY_SAMPLES
     supported = {
         "agreement": has_samples and run.has_answers,
-        "score": has_samples and pool.verdicts is not None and profile.lam is not None,
+        "score": has_samples and pool.verifications > 0 and profile.lam is not None,
         "level": None not in run.levels,
         "estimate": has_samples,
     }
@@ -317,7 +317,7 @@ def assign_levels(kind: str, run: RunPool, profile: Profile, samples: int) -> Di
     if kind == "level":
         return assign_given_levels(get_dataset_levels(run, profile), run.pool)
     if kind == "score":
-        if run.pool.verdicts is None:
+        if not run.pool.verifications:
             raise DataError(f"Difficulty by score needs verdicts, and the run {describe_place(run.path)} has none.")
         if profile.lam is None:
             raise DataError(

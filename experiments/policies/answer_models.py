@@ -59,20 +59,20 @@ class Sample:
 
 def draw_samples(pool: Pool, solutions: int, verifications: int) -> list[Sample]:
     """Return samples of each problem: so many of its solutions, the verified ones first, each verified so often."""
-    orders, samples = draw_orders(pool, DRAWS, SEED), []
+    orders, samples, verdicts = draw_orders(pool, DRAWS, SEED), [], pool.verdicts
     for p in range(pool.problems):
         for r in range(DRAWS):
             order = orders.solutions[p, r]
-            if pool.verdicts is not None and verifications:
+            if verdicts is not None and verifications:
                 order = order[order < pool.verified_solutions]
             order = order[:solutions]
             answers = pool.answers[p, order]
             codes = np.unique(answers[answers >= 0])
             is_with = answers[:, None] == codes  # (S, A)
             yes = no = np.zeros(len(codes))
-            if pool.verdicts is not None and orders.verdicts is not None and verifications:
+            if verdicts is not None and orders.verdicts is not None and verifications:
                 places = orders.verdicts[p, r, order, :verifications].astype(int)
-                drawn = np.take_along_axis(pool.verdicts[p, order], places, axis=1)
+                drawn = np.take_along_axis(verdicts[p, order], places, axis=1)
                 yes, no = (((said).sum(axis=1)[:, None] * is_with).sum(axis=0) for said in (drawn >= 0.5, drawn < 0.5))
             right = np.isin(codes, pool.gold[p]).astype(float)
             samples.append(Sample(p, is_with.sum(axis=0).astype(float), yes, no, right))

@@ -51,7 +51,7 @@ def build_verifier_table(source: FigureSource) -> pd.DataFrame:
     if source.profile.verifier is None:
         return pd.DataFrame(columns=list(VERIFIER_COLUMNS))
     rows = [*list_rates(source.profile, source.pool)]
-    if source.pool is not None and source.pool.pool.verdicts is not None:
+    if source.pool is not None and source.pool.pool.verifications:
         rows += [*list_calibration(source.pool), *list_agreement(source.pool)]
     rows += list_selection(source.profile)
     table = pd.DataFrame(rows, columns=list(VERIFIER_COLUMNS))
@@ -62,7 +62,7 @@ def list_rates(profile: Profile, run: RunPool | None) -> Iterator[VerifierRow]:
     """Yield the rates of single verdicts: those of the profile over all problems, and those of the run by level."""
     assert profile.verifier is not None, "only with verdicts"
     measured: list[tuple[int | None, int, Any]] = [(None, profile.problems, profile.verifier)]
-    if run is not None and run.pool.verdicts is not None and profile.strata is not None:
+    if run is not None and run.pool.verifications and profile.strata is not None:
         levels, clusters = np.array(profile.strata), run.groups[1]
         for level in np.unique(levels):
             at = np.flatnonzero(levels == level)

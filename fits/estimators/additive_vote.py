@@ -20,11 +20,12 @@ from isocompute.fits.estimators.monte_carlo import (
     check_draws,
     check_seed,
     check_values,
-    require_verdicts,
+    require_verdict_codes,
     sort_sizes,
 )
-from isocompute.fits.estimators.solution_order import label_right_first, sort_solutions
+from isocompute.fits.estimators.solution_order import label_right_first, sort_solutions, sort_tallied_solutions
 from isocompute.fits.pool import Pool
+from isocompute.fits.verdict_codes import count_yes_and_no, decode_verdicts, encode_verdicts, has_probabilities
 
 Weigh = Callable[[Floats, Floats], Floats]
 """A function of the sums and the numbers of a solution's drawn values that were parsed; returns weights."""
@@ -58,12 +59,13 @@ def estimate_weighted_vote(pool: Pool, S: ArrayLike, V: ArrayLike, draws: int, s
         >>> estimate_weighted_vote(pool, S=[1, 3], V=[1], draws=2, seed=0).accuracy[0, :, 0].round(4)
         array([0.3333, 1.    ])
     """
-    return estimate_additive_vote(pool, require_verdicts(pool, "weighted"), average_verdicts, S, V, draws, seed)
+    require_verdict_codes(pool, "weighted")
+    return estimate_additive_vote(pool, None, average_verdicts, S, V, draws, seed)
 
 
 def estimate_additive_vote(
     pool: Pool,
-    values: ArrayLike,
+    values: ArrayLike | None,
     weigh: Weigh,
     S: ArrayLike,
     V: ArrayLike,
@@ -78,7 +80,7 @@ def estimate_additive_vote(
     Example:
         >>> pool = Pool(answers=[[0, 1, 1]], gold=[0], verdicts=[[[1], [1], [0]]])
         >>> log_odds = lambda yes, parsed: 2 * yes - parsed
-        >>> estimate_additive_vote(pool, pool.verdicts, log_odds, [3], [1], 2, seed=0).accuracy
+        >>> estimate_additive_vote(pool, None, log_odds, [3], [1], 2, seed=0).accuracy
         array([[[1.]]])
     """
     return estimate_additive_votes(pool, values, [weigh], S, V, draws, seed, by_count)[0]
@@ -86,7 +88,7 @@ def estimate_additive_vote(
 
 def estimate_additive_votes(
     pool: Pool,
-    values: ArrayLike,
+    values: ArrayLike | None,
     rules: Sequence[Weigh],
     S: ArrayLike,
     V: ArrayLike,
@@ -107,7 +109,7 @@ def estimate_additive_votes(
 
     Args:
         pool: sampled answers with verdicts.
-        values: (P, K, M) a number for each verdict, such as the verdict itself; NaN where it is unparsed.
+        values: (P, K, M) a number for each verdict, NaN where it is unparsed; None for the verdicts themselves.
         rules: W functions of the sums and the numbers of the drawn values that were parsed, two arrays of one shape;
             each returns finite weights of that shape and of any sign. The weight of an unparsed answer has no effect.
         S: (nS,) numbers of solutions, 1..K.
@@ -140,7 +142,7 @@ class DrawnVotes:
     def __init__(
         self,
         pool: Pool,
-        values: ArrayLike,
+        values: ArrayLike | None,
         rules: Sequence[Weigh],
         S: ArrayLike,
         V: ArrayLike,
@@ -151,28 +153,34 @@ class DrawnVotes:
     ) -> None:
         from isocompute.fits.estimators.kernels_streams import start_streams
 
-        require_verdicts(pool, "additive_vote")
+        verdicts = require_verdict_codes(pool, "additive_vote")
         check_seed(seed)
         assert pool.judged is not None
         self._rules = rules
         self._S, self._V, self._to_S, self._to_V = sort_sizes(pool, S, V)
-        K, M = pool.verified_solutions, pool.verifications
+        K = pool.verified_solutions
         self._by_count = np.zeros(K + 1) if by_count is None else np.asarray(by_count, dtype=float)
         if self._by_count.shape != (K + 1,) or not np.isfinite(self._by_count).all():
             raise DataError(f"by_count must hold {K + 1} finite numbers, for 0 to {K} votes.")
-        numbers = np.asarray(check_values(pool, values), dtype=float)
-        self._is_binary = bool((np.isnan(numbers) | (numbers == 0) | (numbers == 1)).all())
+        codes = verdicts
+        if values is not None:
+            codes = encode_verdicts(np.asarray(check_values(pool, values), dtype=float))
+        self._is_binary = not has_probabilities(codes)
         self._weights, self._level = np.zeros((0, len(rules))), np.zeros(0, dtype=np.int64)
+        label, self._rights = label_right_first(pool)
         if self._is_binary:  # a solution's weight is looked up by its numbers of yes and of parsed verdicts
-            sums, parsed = np.indices((M + 1, M + 1), dtype=float)
+            most = int(self._V[-1])
+            sums, parsed = np.indices((most + 1, most + 1), dtype=float)
             possible = (sums <= parsed)[..., None]
             weights = np.where(possible, _weigh_all(rules, np.minimum(sums, parsed), parsed), 0.0)
             self._weights = np.ascontiguousarray(weights.reshape(-1, len(rules)))
-            if np.array_equal(numbers, require_verdicts(pool, "additive_vote"), equal_nan=True):
+            if codes is verdicts or np.array_equal(codes, verdicts):
                 means = average_verdicts(sums, parsed).ravel()
                 self._level = np.unique(means, return_inverse=True)[1].astype(np.int64)
-        label, self._rights = label_right_first(pool)
-        self._label, self._values, self._judged = sort_solutions(label, numbers, pool.judged)
+            self._label, *self._tally = sort_tallied_solutions(label, *count_yes_and_no(codes), pool.judged)
+            self._judged = self._tally[-1]
+        else:
+            self._label, self._values, self._judged = sort_solutions(label, decode_verdicts(codes), pool.judged)
         self._streams = start_streams(pool.keys, np.uint64(seed))
         cells = (pool.problems, 2, len(self._S), len(self._V))
         self._votes, self._controls = np.zeros((*cells, 4, len(rules))), np.zeros((*cells, 5))
@@ -210,14 +218,15 @@ class DrawnVotes:
         steps = np.diff(self._by_count[1:], prepend=0.0)
         for start in range(0, problems, size):
             at = slice(start, start + size)
-            batch, judged = np.array(self._values[at], dtype=float, order="C"), np.array(self._judged[at])
-            coded = np.nan_to_num(batch, nan=-1.0).astype(np.int8)  # read only where the values are 0, 1 or NaN
             for first in range(self.draws, draws, at_a_time):
                 count = min(at_a_time, draws - first)
                 if self._is_binary:
-                    row_of = draw_verdict_rows(coded, judged, self._V, first, count, self._streams[at])
+                    yes, no, judged = (each[at] for each in self._tally)
+                    row_of = draw_verdict_rows(yes, no, judged, self._V, first, count, self._streams[at])
                     weights = self._weights
                 else:
+                    batch = np.array(self._values[at], dtype=float, order="C")
+                    judged = np.array(self._judged[at])
                     sums, parsed = draw_verdicts(batch, judged, self._V, first, count, self._streams[at])
                     row_of = np.arange(sums.size, dtype=np.int32).reshape(sums.shape)
                     weights = _weigh_all(self._rules, sums, parsed).reshape(-1, len(self._rules))

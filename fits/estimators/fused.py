@@ -13,7 +13,7 @@ from isocompute.errors import DataError
 from isocompute.fits.choice.held_out import Folds
 from isocompute.fits.choice.ties import TIE_TOLERANCE
 from isocompute.fits.estimators.additive_vote import DrawnVotes, Weigh, estimate_additive_votes
-from isocompute.fits.estimators.monte_carlo import SampledEstimate, average_verdicts, require_verdicts
+from isocompute.fits.estimators.monte_carlo import SampledEstimate, average_verdicts, require_verdict_codes
 from isocompute.fits.pool import Pool
 
 ODDS_EXPONENTS = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
@@ -63,8 +63,8 @@ def estimate_fused_vote(pool: Pool, S: ArrayLike, V: ArrayLike, trust: float, dr
     """
     if not 0 <= trust <= _MAX_EXPONENT:
         raise DataError(f"trust must lie between 0 and {_MAX_EXPONENT:g}; got {trust}.")
-    verdicts = require_verdicts(pool, "fused")
-    return estimate_additive_votes(pool, verdicts, [_build_rule(trust)], S, V, draws, seed)[0]
+    require_verdict_codes(pool, "fused")
+    return estimate_additive_votes(pool, None, [_build_rule(trust)], S, V, draws, seed)[0]
 
 
 def _build_rule(trust: float) -> Weigh:
@@ -98,7 +98,7 @@ def estimate_verdict_votes(pool: Pool, S: ArrayLike, V: ArrayLike, draws: int, s
         return known[draws]
     if votes is None or votes.draws > draws:
         rules = [average_verdicts, *(_build_rule(trust) for trust in ODDS_EXPONENTS)]
-        votes = DrawnVotes(pool, require_verdicts(pool, "weighted"), rules, S, V, seed)
+        votes = DrawnVotes(pool, None, rules, S, V, seed)
     while 0 < 2 * votes.draws < draws:  # fewer draws may be asked for next, by doubling
         known[2 * votes.draws] = votes.estimate(2 * votes.draws)
     known[draws] = votes.estimate(draws)

@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 from isocompute.fits.arrays import Floats, Ints
 from isocompute.fits.estimators.kernels_streams import STREAM_STEP, Streams, derive_stream, hash_word, scale_word
 
-Bytes = NDArray[np.int8]
-
 
 @njit(cache=True)
 def _draw_sums(row: Floats, judged: int, V: Ints, state: np.uint64, sums: Floats, parsed: Floats) -> None:
@@ -70,21 +68,32 @@ def draw_verdicts(
 
 @njit(cache=True, parallel=True)
 def draw_verdict_rows(
-    values: Bytes, judged: Ints, V: Ints, first: int, draws: int, streams: Streams
+    yes_of: Ints, no_of: Ints, judged: Ints, V: Ints, first: int, draws: int, streams: Streams
 ) -> NDArray[np.int32]:
-    """Draw verdicts as `draw_verdicts` does, where each is yes (1), no (0) or unparsed (-1).
+    """Draw verdicts as `draw_verdicts` does, where each is yes, no or unparsed, of their numbers alone.
+
+    Args:
+        yes_of: (P, K) how many verdicts of a solution are yes.
+        no_of: (P, K) how many are no.
+        judged: (P, K) as for `draw_verdicts`.
+        V: (nV,) the same.
+        first: the same.
+        draws: the same.
+        streams: (P,) the same.
 
     Returns:
-        (P, R, nV, K) yes · (M + 1) + parsed, the numbers of yes and of parsed verdicts as one row number.
+        (P, R, nV, K) yes · (V[-1] + 1) + parsed, the numbers of yes and of parsed verdicts as one row number.
     """
-    problems, solutions, many = values.shape
+    problems, solutions = judged.shape
     rows = np.empty((problems, draws, len(V), solutions), dtype=np.int32)
     for p in prange(problems):
-        row = np.empty(many, dtype=np.int8)
+        row = np.empty(judged[p].max(), dtype=np.int8)
         for r in range(draws):
             draw = derive_stream(streams[p], first + r)
             for i in range(solutions):
-                row[:] = values[p, i]
+                row[: no_of[p, i]] = 0
+                row[no_of[p, i] : no_of[p, i] + yes_of[p, i]] = 1
+                row[no_of[p, i] + yes_of[p, i] :] = -1
                 state = derive_stream(draw, i)
                 yes, parsed, taken = 0, 0, 0
                 for v in range(len(V)):
@@ -99,7 +108,7 @@ def draw_verdict_rows(
                         taken += 1
                         yes += value == 1
                         parsed += value >= 0
-                    rows[p, r, v, i] = yes * (many + 1) + parsed
+                    rows[p, r, v, i] = yes * (V[-1] + 1) + parsed
     return rows
 
 

@@ -13,6 +13,7 @@ from isocompute.fits.estimators.selection import estimate_best_of_n
 from isocompute.fits.estimators.solution_order import label_right_first, sort_solutions
 from isocompute.fits.estimators.subsets import check_subset_sizes
 from isocompute.fits.pool import Pool
+from isocompute.fits.verdict_codes import VerdictCodes, decode_verdicts
 
 _BATCH = 2**22  # maximum size of an array with an entry per problem, draw, solution and V
 
@@ -62,7 +63,7 @@ def estimate_genrm_sampled(pool: Pool, S: ArrayLike, V: ArrayLike, draws: int, s
     from isocompute.fits.estimators.kernels_sampled import draw_verdicts
     from isocompute.fits.estimators.kernels_streams import start_streams
 
-    verdicts = require_verdicts(pool, "genrm_sampled")
+    verdicts = decode_verdicts(require_verdict_codes(pool, "genrm_sampled"))
     S, V, to_S, to_V = sort_sizes(pool, S, V)
     check_draws(draws)
     check_seed(seed)
@@ -145,12 +146,12 @@ def _join_batches(batches: list[SampledEstimate], to_S: Ints, to_V: Ints) -> Sam
     return SampledEstimate(accuracy[:, to_S][:, :, to_V], error[:, to_S][:, :, to_V])
 
 
-def require_verdicts(pool: Pool, estimator: str) -> Floats:
-    """Return the verdicts.
+def require_verdict_codes(pool: Pool, estimator: str) -> VerdictCodes:
+    """Return the verdicts as they are kept.
 
     Raises:
         DataError: the pool has none.
     """
-    if pool.verdicts is None:
+    if pool.verdict_codes is None:
         raise DataError(f"{estimator} needs a pool with verdicts of shape (problems, solutions, verifications).")
-    return pool.verdicts
+    return pool.verdict_codes

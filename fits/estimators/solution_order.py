@@ -30,7 +30,7 @@ def sort_solutions(label: Ints, values: Floats, judged: Ints) -> tuple[Ints, Flo
         (array([[2, 2, 1, 0]]), array([0., 1., 0., 1.]))
     """
     values = np.sort(values, axis=2)
-    order = order_solutions(label, values, judged)
+    order = order_solutions(label, np.append(np.nan_to_num(values, nan=np.inf), judged[..., None], axis=2))
     return (
         np.take_along_axis(label, order, axis=1),
         np.take_along_axis(values, order[:, :, None], axis=1),
@@ -38,20 +38,40 @@ def sort_solutions(label: Ints, values: Floats, judged: Ints) -> tuple[Ints, Flo
     )
 
 
-def order_solutions(label: Ints, values: Floats, judged: Ints) -> Ints:
+def sort_tallied_solutions(label: Ints, yes: Ints, no: Ints, judged: Ints) -> tuple[Ints, Ints, Ints, Ints]:
+    """Sort the solutions of each problem as `sort_solutions` does, from the numbers of their verdicts.
+
+    Args:
+        label: as for `sort_solutions`.
+        yes: (P, K) verdicts that are yes, of verdicts that are yes, no or unparsed.
+        no: (P, K) those that are no.
+        judged: as for `sort_solutions`.
+
+    Returns:
+        The four arrays, sorted.
+    """
+    order = order_solutions(label, rank_tallies(yes, no, judged))
+    label, yes, no, judged = (np.take_along_axis(each, order, axis=1) for each in (label, yes, no, judged))
+    return label, yes, no, judged
+
+
+def rank_tallies(yes: Ints, no: Ints, judged: Ints) -> Ints:
+    """Return (P, K, 3) numbers that order solutions as their sorted verdicts do: first no, then yes, then unparsed."""
+    return np.stack([-no, -yes, judged], axis=2)
+
+
+def order_solutions(label: Ints, numbers: Floats | Ints) -> Ints:
     """Return (P, K) the positions of each problem's solutions in the order of `sort_solutions`.
 
     Args:
         label: as for `sort_solutions`.
-        values: (P, K, M) those of each solution in ascending order, NaN last.
-        judged: as for `sort_solutions`.
+        numbers: (P, K, n) what solutions with the same answer are sorted by, the first number first: their sorted
+            values, the unparsed ones as infinity, and how many they are; or `rank_tallies`.
     """
     order = np.empty(label.shape, dtype=np.int64)
-    for p, (answers, numbers) in enumerate(
-        zip(label, np.append(np.nan_to_num(values, nan=np.inf), judged[..., None], axis=2), strict=True)
-    ):
-        listed = np.lexsort(numbers.T[::-1])
-        new = numbers[listed][1:] != numbers[listed][:-1]
+    for p, (answers, numbers_of_problem) in enumerate(zip(label, numbers, strict=True)):
+        listed = np.lexsort(numbers_of_problem.T[::-1])
+        new = numbers_of_problem[listed][1:] != numbers_of_problem[listed][:-1]
         rank = np.empty(len(answers), dtype=np.int64)  # of a solution's values among those of its problem
         rank[listed] = np.append(0, np.cumsum(new.any(axis=1)))
         members: dict[int, list[int]] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -12,10 +13,13 @@ from isocompute.fits.estimators.quadrature import build_quadrature_rule, build_q
 from isocompute.fits.estimators.subsets import check_subset_sizes, compute_binomials, group_subset_sizes
 from isocompute.fits.estimators.voting import label_answers, sum_by_problem
 from isocompute.fits.pool import Pool
+from isocompute.fits.verdict_codes import VerdictCodes, count_yes_and_no, has_probabilities
 
 # Subset sizes share an evaluation as long as each is at least exp(-2) as likely as the most likely one. A value read
 # off a circle has a fixed absolute error, and is divided by the probability of its size.
 _SHARED_TILT_DEPTH = 2.0
+# The most cells of the score levels of the kinds of some problems, so that they fit into memory.
+_LEVEL_CELLS = 2**25
 # Terms below this probability are skipped; it is small compared with rounding errors.
 _NEGLIGIBLE = 1e-16
 
@@ -66,12 +70,13 @@ def estimate_genrm(pool: Pool, S: ArrayLike, V: ArrayLike) -> NDArray[np.float64
     wrong = pool.verified_solutions - correct.sum(axis=1)
     accuracy = np.empty((pool.problems, len(S), len(V)))
     for v, size in enumerate(V.tolist()):
-        below, at_level = _compute_score_levels(kind_counts, size)
-        for q, at in group_subset_sizes(pool.verified_solutions, S):
-            subsets = compute_binomials(pool.verified_solutions, int(S[at].max()), q)[pool.verified_solutions, S[at]]
-            nodes, weights = build_quadrature_rule(count_quadrature_nodes(int(S[at].max()) - 1))
-            wins = count_selection_wins(kind_of_solution, wrong, below, at_level, nodes, weights, S[at], q)
-            accuracy[:, at, v] = wins / subsets
+        for part, kinds, below, at_level in _split_by_levels(kind_counts, kind_of_solution, size):
+            for q, at in group_subset_sizes(pool.verified_solutions, S):
+                largest = int(S[at].max())
+                subsets = compute_binomials(pool.verified_solutions, largest, q)[pool.verified_solutions, S[at]]
+                nodes, weights = build_quadrature_rule(count_quadrature_nodes(largest - 1))
+                wins = count_selection_wins(kinds, wrong[part], below, at_level, nodes, weights, S[at], q)
+                accuracy[part, at, v] = wins / subsets
     return np.minimum(accuracy, 1.0)
 
 
@@ -130,11 +135,13 @@ def _compute_genrm_vote(pool: Pool, S: NDArray[np.int64], V: NDArray[np.int64]) 
         largest = int(S[at].max())
         nodes, weights = build_quadrature_rules(count_quadrature_nodes(largest))
         for v, size in enumerate(V.tolist()):
-            below, at_level = _compute_score_levels(kind_counts, size)
-            wins = compute_tied_vote_wins(
-                kind_of_solution, counts, below, at_level, z, q, largest, _NEGLIGIBLE * rarest, nodes, weights
-            )
-            accuracy[:, at, v] = (wins @ read).real
+            wins = [
+                compute_tied_vote_wins(
+                    kinds, counts[part], below, at_level, z, q, largest, _NEGLIGIBLE * rarest, nodes, weights
+                )
+                for part, kinds, below, at_level in _split_by_levels(kind_counts, kind_of_solution, size)
+            ]
+            accuracy[:, at, v] = (np.concatenate(wins) @ read).real  # at once, so that rounding is the same
     return np.clip(sum_by_problem(accuracy, problem_of_row), 0.0, 1.0)
 
 
@@ -163,10 +170,10 @@ def _build_circle(
     return z, read, float(chance[at].min())
 
 
-def _require_verdicts(pool: Pool, estimator: str) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    if pool.verdicts is None or pool.judged is None:
+def _require_verdicts(pool: Pool, estimator: str) -> tuple[VerdictCodes, NDArray[np.int64]]:
+    if pool.verdict_codes is None or pool.judged is None:
         raise DataError(f"{estimator} needs a pool with verdicts of shape (problems, solutions, verifications).")
-    return pool.verdicts, pool.judged
+    return pool.verdict_codes, pool.judged
 
 
 def _group_solutions(pool: Pool, estimator: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -176,25 +183,45 @@ def _group_solutions(pool: Pool, estimator: str) -> tuple[NDArray[np.int64], NDA
         (T, 3) counts of yes, no and unparsed verdicts of each kind of solution; (P, K) the kind of each solution.
         Solutions with an unparsed answer count as without verdicts: 0, 0, 0.
     """
-    verdicts, judged = _require_verdicts(pool, estimator)
-    yes, no = (verdicts == 1), (verdicts == 0)
-    between = ~(yes | no | np.isnan(verdicts))
-    if between.any():
-        p, k, m = np.argwhere(between)[0]
+    codes, judged = _require_verdicts(pool, estimator)
+    if has_probabilities(codes):
+        p, k, m = np.argwhere((codes > 0) & (codes < 1))[0]
         raise DataError(
-            f"{estimator} is exact for verdicts 0, 1 or NaN only; got p(yes) = {verdicts[p, k, m]} at problem {p}, "
+            f"{estimator} is exact for verdicts 0, 1 or NaN only; got p(yes) = {codes[p, k, m]} at problem {p}, "
             f"solution {k}, verification {m}: threshold the verdicts first."
         )
-    tally = np.stack([yes.sum(axis=2), no.sum(axis=2), judged])
+    tally = np.stack([*count_yes_and_no(codes), judged])
     tally[2] -= tally[0] + tally[1]  # verdicts that are neither yes nor no could not be parsed
     tally[:, pool.answers[:, : pool.verified_solutions] == -1] = 0
     # Three counts become one integer, because np.unique is faster on integers than on rows.
-    box = (verdicts.shape[2] + 1,) * 3
-    codes, kind = np.unique(np.ravel_multi_index(tuple(tally), box).ravel(), return_inverse=True)
-    return np.stack(np.unravel_index(codes, box), axis=1), kind.reshape(judged.shape)
+    box = (codes.shape[2] + 1,) * 3
+    found, kind = np.unique(np.ravel_multi_index(tuple(tally), box).ravel(), return_inverse=True)
+    return np.stack(np.unravel_index(found, box), axis=1), kind.reshape(judged.shape)
 
 
-def _compute_score_levels(kinds: NDArray[np.int64], V: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _split_by_levels(
+    kinds: NDArray[np.int64], kind_of_solution: NDArray[np.int64], V: int
+) -> Iterator[tuple[slice, NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]]:
+    """Yield parts of the problems with `_compute_score_levels` of their kinds, so that the levels fit into memory.
+
+    Yields:
+        The part, the rows of its solutions (P, K) in the levels, and the levels.
+    """
+    most = max(V, int(kinds.sum(axis=1).max()))
+    cells = V * V  # more than there are levels, about V² · 3/π²
+    problems = len(kind_of_solution)
+    size = problems
+    if len(kinds) * cells > _LEVEL_CELLS:
+        size = max(1, _LEVEL_CELLS // (min(kind_of_solution.shape[1], len(kinds)) * cells))
+    for start in range(0, problems, size):
+        part = slice(start, start + size)
+        used, rows = np.unique(kind_of_solution[part], return_inverse=True)
+        yield part, rows.reshape(-1, kind_of_solution.shape[1]), *_compute_score_levels(kinds[used], V, most)
+
+
+def _compute_score_levels(
+    kinds: NDArray[np.int64], V: int, most: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Compute the score distribution of each kind of solution under a random V-subset of its verdicts.
 
     A kind with m verdicts gets i yes and j no, hence the score i/(i+j), with probability
@@ -203,11 +230,11 @@ def _compute_score_levels(kinds: NDArray[np.int64], V: int) -> tuple[NDArray[np.
     Args:
         kinds: (T, 3) counts of yes, no and unparsed.
         V: size of the subset.
+        most: at least V and the largest number of verdicts; of the same one, equal kinds have the same bytes.
 
     Returns:
         below, at: (T, L) probabilities of a score less than, and equal to, each level that occurs.
     """
-    most = max(V, int(kinds.sum(axis=1).max()))
     # Every pair of i yes and j no; several pairs can have the same score, such as 1 of 2 and 2 of 4.
     i, j = np.indices((V + 1, V + 1))
     inside = i + j <= V

@@ -41,27 +41,26 @@ def draw_solution_orders(canonical: Ints, rotations: int, streams: Streams, orde
 
 @njit(cache=True, parallel=True)
 def draw_verdict_orders(
-    canonical: Ints, sorted_verdicts: Ints, judged: Ints, streams: Streams, orders: NDArray[np.integer]
+    canonical: Ints, sorted_verdicts: Ints, judged: Ints, stream: np.uint64, orders: NDArray[np.integer]
 ) -> None:
-    """Fill the orders of the verdicts of each solution, which are shuffled anew in every draw.
+    """Fill the orders of the first verdicts of each solution of a problem, which are shuffled anew in every draw.
 
     Args:
-        canonical: (P, K) as for `draw_solution_orders`: a solution's stream is that of its place in it.
-        sorted_verdicts: (P, K, M) the verdicts of each solution in ascending order, as positions.
-        judged: (P, K) how many verdicts a solution has; they come first.
-        streams: (P,) from `start_streams`.
-        orders: (P, R, K, M) to fill.
+        canonical: (K,) as for `draw_solution_orders`: a solution's stream is that of its place in it.
+        sorted_verdicts: (K, M) the verdicts of each solution in ascending order, as positions.
+        judged: (K,) how many verdicts a solution has; they come first.
+        stream: the problem's, from `start_streams`.
+        orders: (R, K, m) to fill.
     """
-    problems, draws, solutions, verdicts = orders.shape
-    for p in prange(problems):
+    draws, solutions, read = orders.shape
+    for place in prange(solutions):
+        i = canonical[place]
+        row = np.empty(sorted_verdicts.shape[1], dtype=orders.dtype)
         for r in range(draws):
-            draw = derive_stream(streams[p], r)
-            for place in range(solutions):
-                i = canonical[p, place]
-                row, state = orders[p, r, i], derive_stream(draw, place)
-                for m in range(verdicts):
-                    row[m] = sorted_verdicts[p, i, m]
-                for m in range(judged[p, i] - 1):
-                    state += STREAM_STEP
-                    j = m + scale_word(hash_word(state), judged[p, i] - m)
-                    row[m], row[j] = row[j], row[m]
+            state = derive_stream(derive_stream(stream, r), place)
+            row[:] = sorted_verdicts[i]
+            for m in range(min(read, judged[i] - 1)):
+                state += STREAM_STEP
+                j = m + scale_word(hash_word(state), judged[i] - m)
+                row[m], row[j] = row[j], row[m]
+            orders[r, i] = row[:read]

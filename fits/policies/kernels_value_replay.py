@@ -22,6 +22,7 @@ from isocompute.fits.policies.kernels_value import (
     rank_leaders,
     start_state,
 )
+from isocompute.fits.verdict_codes import VerdictCodes
 
 
 class Walk(NamedTuple):
@@ -52,7 +53,7 @@ def walk_problem(
     width: int,
     label: Ints,
     orders: NDArray[np.int32],
-    verdicts: Floats,
+    verdicts: VerdictCodes,
     places: NDArray[np.integer],
     able: Ints,
     verifiable: int,
@@ -70,8 +71,8 @@ def walk_problem(
         width: solutions sampled, or verifications made, side by side.
         label: (N,) answer of each solution, -1 if unparsed.
         orders: (R, N) positions of the solutions.
-        verdicts: (K, M) of the first K positions.
-        places: (R, K, M) their order.
+        verdicts: (K, M) of the first K positions, as the pool keeps them.
+        places: (R, K, m) the order of the first m of them.
         able: (N,) the most verifications of each solution.
         verifiable: only so many first solutions of an order are verified.
         p: the problem's position in the walk.
@@ -112,7 +113,8 @@ def walk_problem(
                 waves += -(-more // width)
                 for target in state.targets[:more]:
                     i = orders[r, target]
-                    append_verdict(table, state, target, verdicts[i, places[r, i, state.done[target]]])
+                    code = verdicts[i, places[r, i, state.done[target]]]
+                    append_verdict(table, state, target, code if code >= 0 else np.nan)
 
 
 @njit(cache=True, parallel=True)
@@ -125,7 +127,7 @@ def walk_problems(
     width: int,
     label: Ints,
     orders: NDArray[np.int32],
-    verdicts: Floats,
+    verdicts: VerdictCodes,
     places: NDArray[np.integer],
     able: Ints,
     verifiable: int,

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from isocompute.errors import DataError
 from isocompute.fits.arrays import Floats
 from isocompute.fits.estimators.monte_carlo import check_seed
-from isocompute.fits.estimators.solution_order import label_right_first, order_solutions
+from isocompute.fits.estimators.solution_order import label_right_first, order_solutions, rank_tallies
 from isocompute.fits.pool import Pool
+from isocompute.fits.verdict_codes import count_yes_and_no, has_probabilities
 
 ROTATIONS = 4
 """Draws in a row that are rotations of one order. Their first quarters have no solution in common."""
@@ -23,8 +24,8 @@ class Orders:
 
     Args:
         solutions: (P, R, N) positions of the solutions in the pool.
-        verdicts: (P, R, K, M) positions of the verdicts of each verified solution, those behind its last verdict at
-            the end; None without verdicts.
+        verdicts: (P, R, K, m) positions of the first m verdicts of each verified solution, those behind its last
+            verdict at the end; None without verdicts.
         rotations: how many orders in a row depend on each other. Each such group is one draw for the drawing error.
 
     Raises:
@@ -58,7 +59,7 @@ class Orders:
         return Orders(self.solutions[positions], verdicts, self.rotations)
 
 
-def draw_orders(pool: Pool, draws: int, seed: int) -> Orders:
+def draw_orders(pool: Pool, draws: int, seed: int, verdicts: int | None = None) -> Orders:
     """Draw random orders of the solutions of each problem, and of the verdicts of each solution.
 
     Every order is uniform. `ROTATIONS` of them in a row are one order begun at different places, so that rules that
@@ -71,6 +72,7 @@ def draw_orders(pool: Pool, draws: int, seed: int) -> Orders:
         draws: R, a multiple of `ROTATIONS`, at least twice it.
         seed: 0 … 2⁶⁴-1. The same seed gives the same bytes. A problem's orders depend on its key, its solutions and
             their verdicts, not on how they are listed.
+        verdicts: m, how many verdicts of each solution will be read at most; None means all.
 
     Raises:
         DataError: a wrong number of draws, or a seed out of range.
@@ -93,17 +95,23 @@ def draw_orders(pool: Pool, draws: int, seed: int) -> Orders:
     canonical = np.empty(label.shape, dtype=np.int64)
     if pool.solutions > K:
         rest = pool.solutions - K
-        canonical[:, K:] = K + order_solutions(
-            label[:, K:], np.empty((problems, rest, 0)), np.zeros((problems, rest), dtype=np.int64)
-        )
-    if pool.verdicts is None or pool.judged is None:
+        canonical[:, K:] = K + order_solutions(label[:, K:], np.zeros((problems, rest, 1)))
+    codes, judged = pool.verdict_codes, pool.judged
+    if codes is None or judged is None:
         draw_solution_orders(canonical, ROTATIONS, streams, solutions)
         return Orders(solutions, None, ROTATIONS)
-    # The entries behind a solution's verdicts are NaN, as unread verdicts are, but must stay behind them.
-    behind = np.arange(M) >= pool.judged[:, :, None]
-    sorted_verdicts = np.argsort(np.where(behind, np.inf, np.nan_to_num(pool.verdicts, nan=2.0)), axis=2, kind="stable")
-    canonical[:, :K] = order_solutions(label[:, :K], np.sort(pool.verdicts, axis=2), pool.judged)
+    if has_probabilities(codes):
+        ranks = np.append(np.nan_to_num(np.sort(codes, axis=2), nan=np.inf), judged[..., None], axis=2)
+        canonical[:, :K] = order_solutions(label[:, :K], ranks)
+    else:
+        canonical[:, :K] = order_solutions(label[:, :K], rank_tallies(*count_yes_and_no(codes), judged))
     draw_solution_orders(canonical, ROTATIONS, streams, solutions)
-    verdicts = np.empty((problems, draws, K, M), dtype=np.min_scalar_type(max(M - 1, 1)))
-    draw_verdict_orders(canonical[:, :K], sorted_verdicts, pool.judged, streams, verdicts)
-    return Orders(solutions, verdicts, ROTATIONS)
+    read = M if verdicts is None else min(verdicts, M)
+    places = np.empty((problems, draws, K, read), dtype=np.min_scalar_type(max(M - 1, 1)))
+    for p in range(problems):  # one at a time, as a problem's verdicts may be many
+        # The entries behind a solution's verdicts are unparsed, as others are, but must stay behind them.
+        behind = np.arange(M) >= judged[p, :, None]
+        ranked = np.where(behind, np.inf, np.where(codes[p] >= 0, codes[p], 2.0))
+        in_order = np.argsort(ranked, axis=1, kind="stable")
+        draw_verdict_orders(canonical[p, :K], in_order, judged[p], streams[p], places[p])
+    return Orders(solutions, places, ROTATIONS)

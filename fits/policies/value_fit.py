@@ -22,6 +22,8 @@ PRICES = np.geomspace(2e-4, 0.1, 8)
 """Prices over which the fit averages: one set of weights serves them all."""
 RATE_PRICES = PRICES[PRICES < 0.01]
 """Prices at which rates are compared. At dearer ones a few solutions decide, and few of them are verified."""
+MOST_VERIFICATIONS = 128
+"""The most verifications of a solution that the rule makes, and that a profile has estimates of."""
 FIT_DRAWS = 16
 SOFTNESS = 0.3
 RIDGE = 0.02  # over the number of problems
@@ -57,14 +59,15 @@ def fit_value_model(
         seed: of the orders.
 
     Returns:
-        The model. The same seed and problems give the same bytes, in any order.
+        The model, which verifies a solution at most `MOST_VERIFICATIONS` times. The same seed and problems give the
+        same bytes, in any order.
 
     Raises:
         DataError: no rates.
     """
     each = [_sort_problems(pool) for pool in ([pools] if isinstance(pools, Pool) else pools)]
     answers = fit_answer_model(each, kinds)
-    if lam is None or answers.read == 0 or any(pool.verdicts is None for pool in each):
+    if lam is None or answers.read == 0 or any(pool.verdict_codes is None for pool in each):
         rates = (0.0,)
     if not len(rates):
         raise DataError("fitting the value rule needs at least one rate of verifications; got none.")
@@ -73,7 +76,7 @@ def fit_value_model(
         np.zeros(len(FEATURE_NAMES)),
         0.0,
         min(pool.verified_solutions for pool in each),
-        min(pool.verifications for pool in each),
+        min(MOST_VERIFICATIONS, *(pool.verifications for pool in each)),
     )
     found = [_fit_weights(each, replace(start, rate=rate), lam, most, seed) for rate in rates]
     return max(found, key=lambda pair: pair[0])[1]
@@ -122,7 +125,13 @@ def collect_looks(
     for pool in pools:
         longest = pool.solutions if most is None else min(most, pool.solutions)
         looks, walk, right = walk_pool(
-            pool, model, draw_orders(pool, FIT_DRAWS, seed), longest, 1, lam, keep_features=True
+            pool,
+            model,
+            draw_orders(pool, FIT_DRAWS, seed, model.verifications),
+            longest,
+            1,
+            lam,
+            keep_features=True,
         )
         cost = np.asarray(looks + (lam or 0.0) * walk.verified, dtype=float)
         parts.append([each.reshape(-1, *each.shape[2:]) for each in (walk.features, right, cost)])

@@ -16,6 +16,7 @@ from isocompute.fits.policies.orders import Orders
 from isocompute.fits.policies.replay import find_stops
 from isocompute.fits.policies.value_model import FEATURE_NAMES, ValueModel, list_looks
 from isocompute.fits.pool import Pool
+from isocompute.fits.verdict_codes import VerdictCodes
 
 if TYPE_CHECKING:
     from isocompute.fits.policies.kernels_value_replay import Walk
@@ -90,7 +91,7 @@ def walk_pool(
         raise DataError(f"most must lie between 1 and {pool.solutions}, the solutions of the pool; got {most}.")
     if width < 1:
         raise DataError(f"width must be at least 1 solution; got {width}.")
-    if model.is_verifying and pool.verdicts is None:
+    if model.is_verifying and pool.verdict_codes is None:
         raise DataError("the value rule was learnt with verdicts, and the pool has none.")
     if model.is_verifying and lam is None:
         raise DataError("the value rule verifies, so it needs λ, the cost of a verification; got none.")
@@ -116,14 +117,14 @@ def walk_pool(
 
 def _order_verified_first(
     pool: Pool, model: ValueModel, orders: Orders
-) -> tuple[NDArray[np.int32], Floats, NDArray[np.integer], Ints]:
+) -> tuple[NDArray[np.int32], VerdictCodes, NDArray[np.integer], Ints]:
     """Return the orders with the verified solutions first, verdicts, their orders, and the most of each solution."""
     able = np.zeros((pool.problems, pool.solutions), dtype=np.int64)
-    if not model.is_verifying or pool.verdicts is None or pool.judged is None or orders.verdicts is None:
+    if not model.is_verifying or pool.verdict_codes is None or pool.judged is None or orders.verdicts is None:
         nothing = np.zeros((pool.problems, orders.draws, 0, 1), dtype=np.uint8)
-        return np.array(orders.solutions), np.zeros((pool.problems, 0, 1)), nothing, able
-    able[:, : pool.verified_solutions] = np.minimum(pool.judged, model.verifications)
+        return np.array(orders.solutions), np.zeros((pool.problems, 0, 1), dtype=np.int8), nothing, able
+    able[:, : pool.verified_solutions] = np.minimum(pool.judged, min(model.verifications, orders.verdicts.shape[3]))
     is_behind = orders.solutions >= pool.verified_solutions
     first = np.argsort(is_behind, axis=2, kind="stable").astype(np.int64)
     places = orders.verdicts.astype(np.min_scalar_type(pool.verifications - 1), copy=False)
-    return np.take_along_axis(orders.solutions, first, axis=2), np.array(pool.verdicts), places, able
+    return np.take_along_axis(orders.solutions, first, axis=2), pool.verdict_codes.copy(), places, able

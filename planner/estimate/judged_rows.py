@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from isocompute.fits.arrays import Floats, Ints
+from isocompute.fits.verdict_codes import VerdictCodes, encode_verdicts
 from isocompute.runners.parsing.kinds import classify_verifications
 from isocompute.runners.storage.schema import VERIFICATIONS_TABLE
 
@@ -169,19 +170,22 @@ class JudgedRows:
             row[:most] = np.count_nonzero(self.cells[problem, :most], axis=1)
         return counts
 
-    def take_verdicts(self, names: Sequence[str], places: Ints) -> Floats:
-        """Return (P, K, M) the verdicts of solutions: those that there are first, then NaN.
+    def take_verdicts(self, names: Sequence[str], places: Ints) -> VerdictCodes:
+        """Return (P, K, M) the codes of the verdicts of solutions: those that there are first, then unparsed ones.
 
         Args:
             names: ids of P problems.
             places: (P, K) the solutions.
         """
-        codes = self.cells[self.locate_problems(names)[:, None], places]
-        is_absent = codes == 0
-        M = int((codes.shape[2] - is_absent.sum(axis=2)).max(initial=0))
-        if is_absent[:, :, :M].any():
-            codes = np.take_along_axis(codes, np.argsort(is_absent, axis=2, kind="stable"), axis=2)
-        verdicts: Floats = np.array(self.values)[codes[:, :, :M]]
+        at = self.locate_problems(names)
+        M = int(np.take_along_axis(self.count_verdicts(names, self.sizes[0]), places, axis=1).max(initial=0))
+        values = encode_verdicts(np.array(self.values))
+        verdicts = np.empty((*places.shape, M), dtype=values.dtype)
+        for i, own, row in zip(at, places, verdicts, strict=True):  # one problem at a time, as they may be many
+            codes = self.cells[i][own]
+            if (is_absent := codes == 0)[:, :M].any():
+                codes = np.take_along_axis(codes, np.argsort(is_absent, axis=1, kind="stable"), axis=1)
+            row[:] = values[codes[:, :M]]
         verdicts.setflags(write=False)  # a pool copies what could change
         return verdicts
 

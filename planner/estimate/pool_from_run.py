@@ -180,7 +180,7 @@ def read_listed_pool(run: Run, problems_with: int | None, only: Collection[str] 
     layout = build_pool_arrays(scored, rows.verifications, kept, problems_with is not None)
     kept, left_out = layout.problems, left_out | layout.short
     left_out = {name: text + (f" ({reasons[name]})" if name in reasons else "") for name, text in left_out.items()}
-    if layout.verdicts is not None and np.isnan(layout.verdicts).all():
+    if layout.verdicts is not None and not any((codes >= 0).any() for codes in layout.verdicts):
         unread = "No verdict could be read, so no strategy that verifies is estimated."
         layout = replace(layout, verdicts=None, judged=None, notes=[*layout.notes, unread])
     pool = Pool(

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isocompute.fits import Pool, estimate_coverage, estimate_coverage_of_counts, measure_verifier
+from isocompute.fits.policies.value_fit import MOST_VERIFICATIONS
+from isocompute.fits.verdict_codes import has_probabilities
 from isocompute.planner.estimate.caps import measure_caps
 from isocompute.planner.estimate.costs import RunCosts, get_run_models, measure_costs
 from isocompute.planner.estimate.drawing import describe_blurred_strategies, estimate_strategy
@@ -97,7 +99,7 @@ def build_profile(run: Run, run_pool: RunPool, costs: RunCosts, name: str) -> Pr
     self_consistency = strategies["sc"]
     assert isinstance(self_consistency, Curve), "made above"
     missing = measure_missing_rows(run_pool, self_consistency)
-    lam = costs.lam if pool.verdicts is not None else None
+    lam = costs.lam if pool.verifications else None
     return Profile(
         name=name,
         description=describe_run_pool(run_pool),
@@ -109,10 +111,10 @@ def build_profile(run: Run, run_pool: RunPool, costs: RunCosts, name: str) -> Pr
         sampling=collect_sampling(run_pool.origin, read_grader_title(run)),
         lam=lam,
         lambda_source=None if lam is None else describe_lambda_source(costs),
-        lambdas={} if pool.verdicts is None else costs.known_lambdas,
+        lambdas=costs.known_lambdas if pool.verifications else {},
         rhos=costs.rhos,
         coverage=Curve(solutions=doublings, accuracy=round_accuracies(coverage)),
-        verifier=None if pool.verdicts is None else measure_verifier_rates(pool, *run_pool.groups),
+        verifier=measure_verifier_rates(pool, *run_pool.groups) if pool.verifications else None,
         missing=missing,
         caps=measure_caps(run_pool, build_size_ladder(pool.solutions)),
         strategies=strategies,
@@ -125,6 +127,7 @@ def build_profile(run: Run, run_pool: RunPool, costs: RunCosts, name: str) -> Pr
             *run_pool.notes,
             *costs.notes,
             *describe_missing_votes(run_pool),
+            *describe_most_verifications(pool),
             *describe_probability_verdicts(pool),
             *describe_blurred_strategies(blurred),
         ],
@@ -134,7 +137,7 @@ def build_profile(run: Run, run_pool: RunPool, costs: RunCosts, name: str) -> Pr
 
 def is_right_or_wrong_only(run: RunPool) -> bool:
     """Return whether nothing is known of solutions but which are right."""
-    return not run.has_answers and run.pool.verdicts is None and run.pool.scores is None
+    return not run.has_answers and not run.pool.verifications and run.pool.scores is None
 
 
 def estimate_counted_coverage(run: RunPool, S: list[int]) -> NDArray[np.float64]:
@@ -183,7 +186,8 @@ def list_allocations(strategy: Strategy, pool: Pool, has_answers: bool = True) -
     Without known answers (``has_answers`` False), votes cannot be counted, and self-consistency is known at S = 1 only.
     """
     if strategy.needs == "verifications":
-        return build_size_ladder(pool.verified_solutions), build_size_ladder(pool.verifications)
+        most = min(pool.verifications, MOST_VERIFICATIONS)
+        return build_size_ladder(pool.verified_solutions), build_size_ladder(most)
     if strategy.needs == "scores":
         return build_size_ladder(pool.scored_solutions), []
     # Every S up to 16, and from there the ladder.
@@ -209,11 +213,22 @@ def measure_verifier_rates(pool: Pool, strata: list[int] | None, clusters: list[
     )
 
 
+def describe_most_verifications(pool: Pool) -> list[str]:
+    """Return a sentence if solutions have more verifications than are estimated."""
+    if pool.verifications <= MOST_VERIFICATIONS:
+        return []
+    return [
+        f"A solution has up to {pool.verifications:,} verifications; estimates end at V = {MOST_VERIFICATIONS}, drawn "
+        "from all of them."
+    ]
+
+
 def describe_probability_verdicts(pool: Pool) -> list[str]:
     """Return a sentence if some verdicts are probabilities, which exact estimates treat as yes or no."""
-    if pool.verdicts is None or not (is_probability := (pool.verdicts > 0) & (pool.verdicts < 1)).any():
+    codes = pool.verdict_codes
+    if codes is None or not has_probabilities(codes):
         return []
-    parsed = (~np.isnan(pool.verdicts)).sum()
+    is_probability, parsed = (codes > 0) & (codes < 1), (codes >= 0).sum()
     return [
         f"{is_probability.sum():,} of {parsed:,} verdicts are probabilities; each counts as yes above 1/2, and as no "
         "otherwise, in genrm and genrm+vote."
@@ -235,7 +250,7 @@ def describe_run_pool(run: RunPool) -> str:
     solver = models.get("solver", "an unnamed model")
     problems, solutions = format_count(pool.problems, "problem"), format_count(pool.solutions, "solution")
     text = f"{solver} on {problems} of {run.origin.task_name}, {solutions} each"
-    if pool.verdicts is not None:
+    if pool.verifications:
         verifier = models.get("verifier", "an unnamed model")
         text += f"; {verifier} verifying {pool.verified_solutions} of them {pool.verifications} times"
     if pool.scores is not None:

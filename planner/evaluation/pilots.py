@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from isocompute.errors import DataError
 from isocompute.fits import Pool
 from isocompute.fits.arrays import Ints
+from isocompute.fits.verdict_codes import VerdictCodes
 from isocompute.runners.parsing.printable import format_count
 
 PILOT_NUMBERS = {
@@ -151,11 +151,11 @@ def draw_pilot(pool: Pool, problems: Ints, shape: PilotShape, rng: np.random.Gen
 
 def _draw_verdicts(
     pool: Pool, rows: Ints, verified: Ints, count: int, rng: np.random.Generator
-) -> tuple[NDArray[np.float64] | None, Ints | None]:
+) -> tuple[VerdictCodes | None, Ints | None]:
     """Draw verdicts of the solutions at ``verified``; of each up to ``count``, and how many it got."""
-    if pool.verdicts is None or pool.judged is None or not verified.size:
+    if pool.verdict_codes is None or pool.judged is None or not verified.size:
         return None, None
-    verdicts, judged = pool.verdicts[rows, verified], pool.judged[rows, verified]
+    verdicts, judged = pool.verdict_codes[rows, verified], pool.judged[rows, verified]
     # The verdicts of a solution come first in its row; only those are drawn from.
     place = np.where(np.arange(pool.verifications) < judged[..., None], rng.random(verdicts.shape), np.inf)
     taken = np.argsort(place, axis=2)[:, :, :count]

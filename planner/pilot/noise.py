@@ -115,7 +115,7 @@ def _split_solutions(pool: Pool, rng: np.random.Generator) -> list[Pool]:
             for columns in (first, others)
         )
         answers = pool.answers[rows, np.concatenate([chosen, rest], axis=1)]
-        verdicts = None if pool.verdicts is None else pool.verdicts[rows, chosen]
+        verdicts = None if pool.verdict_codes is None else pool.verdict_codes[rows, chosen]
         judged = None if pool.judged is None else pool.judged[rows, chosen]
         halves.append(Pool(answers, pool.gold, verdicts, judged))
     return halves
@@ -123,10 +123,11 @@ def _split_solutions(pool: Pool, rng: np.random.Generator) -> list[Pool]:
 
 def _split_verdicts(pool: Pool, rng: np.random.Generator) -> list[Pool]:
     """Return two pools with the same solutions, and half of the verdicts of each."""
-    assert pool.verdicts is not None, "there are verdicts to split"
-    judged = np.full(pool.verdicts.shape[:2], pool.verifications) if pool.judged is None else pool.judged
-    place = np.where(np.arange(pool.verifications) < judged[..., None], rng.random(pool.verdicts.shape), np.inf)
-    shuffled = np.take_along_axis(pool.verdicts, np.argsort(place, axis=2), axis=2)
+    codes = pool.verdict_codes
+    assert codes is not None, "there are verdicts to split"
+    judged = np.full(codes.shape[:2], pool.verifications) if pool.judged is None else pool.judged
+    place = np.where(np.arange(pool.verifications) < judged[..., None], rng.random(codes.shape), np.inf)
+    shuffled = np.take_along_axis(codes, np.argsort(place, axis=2), axis=2)
     half = pool.verifications // 2
     return [
         Pool(pool.answers, pool.gold, shuffled[..., at : at + half], np.clip(judged - at, 0, half)) for at in (0, half)

@@ -208,7 +208,7 @@ def choose_run_lambda(run: RunPool, lam: float | str | None) -> float:
     Raises:
         DataError: λ is unknown or no cost.
     """
-    if run.pool.verdicts is None:
+    if not run.pool.verifications:
         return 1.0
     costs = measure_costs(run)
     ways = costs.known_lambdas

@@ -77,7 +77,7 @@ def measure_rules(
         lengths: (P, N) cost of each solution, in x; None if all of a problem cost the same. With them, solutions that
             are cancelled when a rule stops are charged as far as they were generated; without, a wave is charged whole.
     """
-    can_verify = pool.verdicts is not None and prices.verification is not None
+    can_verify = pool.verifications > 0 and prices.verification is not None
     rules = [rule for rule in STOP_RULES.values() if can_verify or not rule.is_weighted]
     most = {rule.name: pool.verified_solutions if rule.is_weighted else pool.solutions for rule in rules}
     parts: dict[str, list[PolicyEstimate]] = {rule.name: [] for rule in rules}
@@ -86,7 +86,7 @@ def measure_rules(
     for i, places in enumerate(chunks):
         chunk, own_prices = pool.select_problems(places), prices.select_problems(places)
         own_lengths = None if lengths is None else lengths[places]
-        orders = draw_orders(chunk, draws, POLICY_SEED)
+        orders = draw_orders(chunk, draws, POLICY_SEED, 1)
         for weighted, each in known.items():
             limit = chunk.verified_solutions if weighted else chunk.solutions
             known_stop = compute_hindsight(chunk, orders, limit, weighted, prices.lam)

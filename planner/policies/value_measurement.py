@@ -59,7 +59,7 @@ def measure_value_rule(
         has_one_rate: whether the models of all folds verify as much as the model of all problems. This takes a fraction
             of the time, and all problems then take part in the choice of one number among `rates`.
     """
-    lam = prices.lam if pool.verdicts is not None else None
+    lam = prices.lam if pool.verifications else None
     most = pool.solutions if lam is None else pool.verified_solutions
     used = pool if lam is not None else Pool(pool.answers, pool.gold, keys=pool.keys)
     model = fit_value_model(used, lam, most, rates)
@@ -94,7 +94,9 @@ def estimate_with_model(
     """Return the estimate of a model on problems, a few of them at a time."""
     return join_estimates(
         [
-            estimate_value_rule(part, model, VALUE_PRICES, draw_orders(part, draws, POLICY_SEED), most, width, lam)
+            estimate_value_rule(
+                part, model, VALUE_PRICES, draw_orders(part, draws, POLICY_SEED, model.verifications), most, width, lam
+            )
             for part in (pool.select_problems(places) for places in list_problem_parts(pool, draws))
         ]
     )

@@ -101,7 +101,7 @@ class Strategy:
             pool: the pool.
             has_answers: whether its answers are known.
         """
-        available = {"solutions": True, "verifications": pool.verdicts is not None, "scores": pool.scores is not None}
+        available = {"solutions": True, "verifications": pool.verifications > 0, "scores": pool.scores is not None}
         return (
             available[self.needs]
             and (has_answers or not self.votes)

@@ -92,7 +92,7 @@ def test_solutions_may_have_unequal_numbers_of_verdicts():
         ),
         (
             ([[0, 0]], [0], [[[1, NAN], [1, 0]]], [[1, 1]]),
-            "verdicts holds 0.0 at problem 0, solution 1, verification 1, but judged gives the solution "
+            "verdicts holds 0 at problem 0, solution 1, verification 1, but judged gives the solution "
             "only 1: it must be NaN there.",
         ),
     ],

@@ -7,6 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from isocompute.fits.verdict_codes import decode_verdicts
 from isocompute.planner.estimate.judged_rows import JUDGED_COLUMNS, JudgedRows
 from isocompute.planner.estimate.records import average_problem_tokens, average_problem_verifications
 from isocompute.planner.estimate.run_rows import read_swept_verifications
@@ -53,7 +54,7 @@ def test_verdicts_are_those_of_the_rows_in_the_order_of_their_keys(shipped):
     rows, frame = shipped
     solutions, each = rows.sizes
     verdicts = rows.take_verdicts(rows.problems, np.tile(np.arange(solutions), (len(rows.problems), 1)))
-    np.testing.assert_array_equal(verdicts.ravel(), frame["verdict"].to_numpy(float))
+    np.testing.assert_array_equal(decode_verdicts(verdicts).ravel(), frame["verdict"].to_numpy(float))
     assert (rows.count_verdicts(rows.problems, solutions + 1) == [*[each] * solutions, 0]).all()
 
 
@@ -72,3 +73,12 @@ def test_many_verdicts_of_their_own_stay_what_they_are():
     content = pa.Table.from_pandas(frame, VERIFICATIONS_TABLE.select_schema(JUDGED_COLUMNS), preserve_index=False)
     assert judged.add_batches(content.slice(at, 50) for at in range(0, 700, 50)) == 700
     np.testing.assert_array_equal(judged.take_verdicts(["a"], np.array([[0]]))[0, 0], values.astype(float))
+
+
+def test_yes_and_no_stay_bytes_also_where_some_are_missing():
+    judged = JudgedRows(["a", "b"], (2, 3))
+    judged.values = [np.nan, 1.0, np.nan, 0.0]
+    judged.cells[0] = [[0, 1, 2], [3, 0, 1]]
+    verdicts = judged.take_verdicts(["b", "a"], np.array([[0, 1], [1, 0]]))
+    assert verdicts.dtype == np.int8
+    np.testing.assert_array_equal(verdicts, [[[-1, -1], [-1, -1]], [[0, 1], [1, -1]]])
