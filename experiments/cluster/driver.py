@@ -1,12 +1,12 @@
 """A simulated driver: one process that deals requests to its replicas, grades what comes back and writes parts.
 
-It deals as `isocompute.runners.engines.replicas` does: to the copy that has the prompt, unless another one has less
-than half as much to do. It is one thread: while it grades or waits for the store, nothing is dealt.
+It deals by the rule of `isocompute.runners.engines.affinity`, which is run here too. It is one thread: while it grades
+or waits for the store, nothing is dealt.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,13 +14,11 @@ from typing import TYPE_CHECKING
 import simpy
 
 from experiments.cluster.replica import Job
+from isocompute.runners.engines.affinity import PrefixAffinity, ReplicaLoads
 from isocompute.runners.engines.replicas import REMEMBERED_PROMPTS
 
 if TYPE_CHECKING:
     from experiments.cluster.simulation import Sweep
-
-DEAD = -1
-"""The load of a replica that is not alive."""
 
 GRADED_AT_ONCE = 16
 """Answers that are graded in one step of the simulation, at most; it only saves time."""
@@ -68,10 +66,8 @@ class SimulatedDriver:
 
     def __init__(self, sweep: Sweep, replicas: range) -> None:
         self.sweep, self.env, self.replicas = sweep, sweep.env, replicas
-        self.loads: list[int] = [0] * len(replicas)
-        self.counts = {0: len(replicas), DEAD: 0}
-        self.total, self.floor = 0, 0
-        self.prompts: OrderedDict[int, int] = OrderedDict()
+        self.loads = ReplicaLoads(dict.fromkeys(replicas, 0))
+        self.affinity: PrefixAffinity[int] = PrefixAffinity(REMEMBERED_PROMPTS)
         self.pending: deque[Job] = deque()
         self.asked: dict[int, Job] = {}
         self.unsolved = 0
@@ -100,13 +96,13 @@ class SimulatedDriver:
 
     def lose_replica(self, replica: int, jobs: list[Job]) -> None:
         """Ask again, of other replicas, for what one had; it gets nothing until it is back."""
-        self._set_load(replica, DEAD)
+        self.loads.remove_replica(replica)
         self.pending.extendleft(reversed(jobs))
         self.go_on()
 
     def regain_replica(self, replica: int) -> None:
         """Use a replica again."""
-        self._set_load(replica, 0)
+        self.loads.set_load(replica, 0)
         self.go_on()
 
     def die(self) -> tuple[list[int], list[int]]:
@@ -116,11 +112,10 @@ class SimulatedDriver:
         self.pending.clear()
         self.asked.clear()
         self.answers.clear()
-        self.prompts.clear()
+        self.affinity.homes.clear()
         self.unsaved, self.unsolved = [], 0
-        for replica in self.replicas:
-            if self.loads[replica - self.replicas.start] != DEAD:
-                self._set_load(replica, 0)
+        for replica in list(self.loads.by_replica):
+            self.loads.set_load(replica, 0)
         self.is_down, self.is_busy, self.life = True, False, self.life + 1
         return lost, made
 
@@ -151,9 +146,8 @@ class SimulatedDriver:
 
     def _finish(self, taken: list[tuple[int, Job]]) -> None:
         for replica, job in taken:
-            load = self.loads[replica - self.replicas.start]
-            if load > 0:
-                self._set_load(replica, load - 1)
+            if load := self.loads.by_replica.get(replica):
+                self.loads.set_load(replica, load - 1)
             del self.asked[job.number]
             self.unsaved.append(job.number)
             self.unsolved -= job.number < self.sweep.first_verification
@@ -179,44 +173,17 @@ class SimulatedDriver:
 
     def _deal(self) -> None:
         """Give out as many requests as there is room for."""
-        kind, alive = self.sweep.cluster.kind, len(self.loads) - self.counts[DEAD]
+        room = len(self.loads.by_replica) * self.sweep.cluster.kind.in_flight
         dealt: dict[int, list[Job]] = {}
-        while self.total < alive * kind.in_flight:
+        while self.loads.total < room:
             if not self.pending:
-                if self.total + self.unsolved * self.sweep.verifications < alive * kind.in_flight:
+                if self.loads.total + self.unsolved * self.sweep.verifications < room:
                     self.ask(self.sweep.take_lease())
                 if not self.pending:
                     break
             job = self.pending.popleft()
-            replica = self._choose_replica(job.prompt)
-            self._set_load(replica, self.loads[replica - self.replicas.start] + 1)
+            replica = self.affinity.choose_replica(job.prompt, self.loads)
+            self.loads.set_load(replica, self.loads.by_replica[replica] + 1)
             dealt.setdefault(replica, []).append(job)
         for replica, jobs in dealt.items():
             self.sweep.replicas[replica].submit(jobs)
-
-    def _choose_replica(self, prompt: int) -> int:
-        least = self._find_least_load()
-        home = self.prompts.get(prompt)
-        if home is None:
-            home = self.prompts[prompt] = self.loads.index(least)
-            if len(self.prompts) > REMEMBERED_PROMPTS:
-                self.prompts.popitem(last=False)
-        else:
-            self.prompts.move_to_end(prompt)
-        if not 0 <= self.loads[home] <= 2 * least:
-            home = self.loads.index(least)
-        return self.replicas.start + home
-
-    def _find_least_load(self) -> int:
-        while not self.counts.get(self.floor):
-            self.floor += 1
-        return self.floor
-
-    def _set_load(self, replica: int, load: int) -> None:
-        place = replica - self.replicas.start
-        before, self.loads[place] = self.loads[place], load
-        self.counts[before] -= 1
-        self.counts[load] = self.counts.get(load, 0) + 1
-        self.total += max(load, 0) - max(before, 0)
-        if 0 <= load < self.floor:
-            self.floor = load

@@ -31,6 +31,7 @@ from isocompute.runners import engines, prompts, tasks
 from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.config.tasks import TaskConfig
 from isocompute.runners.engines import Completion, Request, Sampling
+from isocompute.runners.engines.affinity import ReplicaLoads
 from isocompute.runners.engines.replicas import Replicas
 from isocompute.runners.sampling.sweep import run_sweep
 from isocompute.runners.seeds import derive_seed
@@ -160,12 +161,12 @@ def time_dealing(replicas: int) -> float:
     """Return the CPU seconds that `Replicas` spends on an answer and on dealing the next request."""
     copies = [SleepingCopy([]) for _ in range(replicas)]
     dealer: Replicas[int] = Replicas(copies, lambda number: number // 32)
-    loads, pending, steps = [0] * replicas, deque(range(10**6)), 2000
+    loads, pending, steps = ReplicaLoads(dict.fromkeys(range(replicas), 0)), deque(range(10**6)), 20_000
     dealer._assign_requests(pending, loads)
     begun = time.process_time()
     for step in range(steps):
-        loads[step % replicas] -= 1
-        assert any(loads)
+        replica = step % replicas
+        loads.set_load(replica, loads.by_replica[replica] - 1)
         dealer._assign_requests(pending, loads)
     return (time.process_time() - begun) / steps
 

@@ -1,7 +1,6 @@
-"""Choice of the replica that a request goes to.
+"""Requests that wait for a replica, and those that are given again after a replica's death.
 
-What shares a prompt goes to the replica that has it in its prefix cache, unless another has less than half as much to
-do. A search goes whole to one replica, whatever the others have to do.
+Which replica a request goes to is the rule of `isocompute.runners.engines.affinity`; a search goes whole to one.
 
 A request may be the cause of a replica's death, as one that exhausts its memory. So the requests that a dead replica
 held are given again in smaller and smaller company: each death divides the most requests beside it by `SHRINK`. One
@@ -10,11 +9,13 @@ that was alone in a replica that died, and had died before, is not given again.
 
 from __future__ import annotations
 
-from collections import OrderedDict, defaultdict, deque
-from collections.abc import Hashable, Sequence
+from collections import defaultdict, deque
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Generic, TypeVar
+
+from isocompute.runners.engines.affinity import PrefixAffinity, ReplicaLoads
 
 REMEMBERED_PARTS = 65536
 """Number of prompts and searches whose replica is remembered."""
@@ -46,16 +47,30 @@ class ReplicaLoad:
         in_flight: the most that it is to hold.
         inside: those that it holds, by number.
         is_open: whether it takes more.
+        suspect_count: the number of those inside that were in a replica that died.
     """
 
     in_flight: int = 0
     inside: dict[int, GivenRequest] = field(default_factory=dict)
     is_open: bool = False
+    suspect_count: int = 0
 
-    @property
-    def suspects(self) -> list[GivenRequest]:
-        """The requests inside that were in a replica that died."""
-        return [given for given in self.inside.values() if given.deaths]
+    def put_inside(self, number: int, given: GivenRequest) -> None:
+        """Add a request."""
+        self.inside[number] = given
+        self.suspect_count += given.deaths > 0
+
+    def take_out(self, number: int) -> GivenRequest | None:
+        """Remove a request and return it; None if it is not inside."""
+        given = self.inside.pop(number, None)
+        if given is not None:
+            self.suspect_count -= given.deaths > 0
+        return given
+
+    def take_all(self) -> list[GivenRequest]:
+        """Remove all requests and return them."""
+        held, self.inside, self.suspect_count = list(self.inside.values()), {}, 0
+        return held
 
     def has_room_for(self, given: GivenRequest) -> bool:
         """Return whether a request that was in a death may join those inside."""
@@ -76,14 +91,23 @@ def find_shared_part(request: Any) -> tuple[bool, Hashable]:
 
 
 class Dispatcher(Generic[Load]):
-    """The requests that wait, and the replicas that others of their kind went to."""
+    """The requests that wait, and the loads of the replicas that take them.
+
+    What it costs to give a request does not grow with the number of replicas; only after a death, while suspects wait,
+    all replicas are looked through.
+    """
 
     def __init__(self) -> None:
         self.returned: deque[GivenRequest] = deque()
         """Requests of replicas whose node is gone; they go before new ones."""
         self.suspects: deque[GivenRequest] = deque()
         """Requests of replicas that died alone."""
-        self.homes: OrderedDict[Hashable, Load] = OrderedDict()
+        self.opened: dict[Load, None] = {}
+        self.loads: ReplicaLoads[Load] = ReplicaLoads({})
+        """Of the open replicas without suspects, which take new requests."""
+        self.room_by_replica: dict[Load, int] = {}
+        self.room = 0
+        self.affinity: PrefixAffinity[Load] = PrefixAffinity(REMEMBERED_PARTS)
         self.numbers = count()
 
     @property
@@ -91,23 +115,41 @@ class Dispatcher(Generic[Load]):
         """The number of requests to give again."""
         return len(self.returned) + len(self.suspects)
 
-    def assign_requests(self, pending: deque[Any], replicas: Sequence[Load]) -> dict[Load, dict[int, GivenRequest]]:
+    def note_change(self, replica: Load) -> None:
+        """Take note that a replica was opened or closed, or that requests left it."""
+        room = 0
+        if replica.is_open:
+            self.opened[replica] = None
+        else:
+            self.opened.pop(replica, None)
+        if replica.is_open and not replica.suspect_count:
+            load = len(replica.inside)
+            self.loads.set_load(replica, load)
+            room = max(0, replica.in_flight - load)
+        else:
+            self.loads.remove_replica(replica)
+        self.room += room - self.room_by_replica.pop(replica, 0)
+        if room:
+            self.room_by_replica[replica] = room
+
+    def assign_requests(self, pending: deque[Any]) -> dict[Load, dict[int, GivenRequest]]:
         """Take as many requests as the replicas have room for, count them inside, and return them by replica."""
         taken: dict[Load, dict[int, GivenRequest]] = defaultdict(dict)
-        free = [replica for replica in replicas if replica.is_open]
-        for _ in range(len(self.suspects) if free else 0):
-            given, replica = self.suspects.popleft(), min(free, key=get_load)
-            if replica.has_room_for(given):
-                self._put_inside(replica, given, taken)
-            else:
-                self.suspects.append(given)
-        free = [replica for replica in free if not replica.suspects]
-        if self.suspects and free:  # the one with the least to do is emptied for them
-            free.remove(min(free, key=get_load))
-        room = sum(max(0, replica.in_flight - len(replica.inside)) for replica in free)
+        if self.suspects and self.opened:
+            self._assign_suspects(taken)
+        emptied = self.loads.find_least() if self.suspects and self.loads.by_replica else None
+        room = self.room
+        if emptied is not None:  # the one with the least to do is emptied for the suspects
+            room -= self.room_by_replica.get(emptied, 0)
+            self.loads.remove_replica(emptied)
         for _ in range(min(room, len(self.returned) + len(pending))):
             given = self.returned.popleft() if self.returned else GivenRequest(pending.popleft())
-            self._put_inside(self._choose_replica(given, free), given, taken)
+            is_search, part = find_shared_part(given.request)
+            replica = self.affinity.choose_replica(part, self.loads, is_whole=is_search)
+            self._put_inside(replica, given, taken)
+            self.loads.set_load(replica, len(replica.inside))
+        for replica in (*taken, *([] if emptied is None else [emptied])):
+            self.note_change(replica)
         return taken
 
     def return_requests(self, replica: Load, is_node_gone: bool) -> list[GivenRequest]:
@@ -117,7 +159,8 @@ class Dispatcher(Generic[Load]):
             replica: the replica.
             is_node_gone: whether its node went too; then no request is the cause.
         """
-        held, replica.inside = list(replica.inside.values()), {}
+        held, replica.is_open = replica.take_all(), False
+        self.note_change(replica)
         if is_node_gone:
             self.returned.extendleft(reversed(held))
             return []
@@ -133,23 +176,18 @@ class Dispatcher(Generic[Load]):
         self.returned.clear()
         self.suspects.clear()
 
+    def _assign_suspects(self, taken: dict[Load, dict[int, GivenRequest]]) -> None:
+        loads = ReplicaLoads({replica: len(replica.inside) for replica in self.opened})
+        for _ in range(len(self.suspects)):
+            given, replica = self.suspects.popleft(), loads.find_least()
+            if replica.has_room_for(given):
+                self._put_inside(replica, given, taken)
+                self.note_change(replica)
+                loads.set_load(replica, len(replica.inside))
+            else:
+                self.suspects.append(given)
+
     def _put_inside(self, replica: Load, given: GivenRequest, taken: dict[Load, dict[int, GivenRequest]]) -> None:
         number = next(self.numbers)
-        replica.inside[number] = taken[replica][number] = given
-
-    def _choose_replica(self, given: GivenRequest, free: Sequence[Load]) -> Load:
-        least = min(free, key=get_load)
-        is_search, part = find_shared_part(given.request)
-        home = self.homes.get(part, least)
-        if home not in free:
-            home = least
-        self.homes[part] = home
-        self.homes.move_to_end(part)
-        if len(self.homes) > REMEMBERED_PARTS:
-            self.homes.popitem(last=False)
-        return home if is_search or get_load(home) <= 2 * get_load(least) else least
-
-
-def get_load(replica: ReplicaLoad) -> int:
-    """Return the number of requests that a replica holds."""
-    return len(replica.inside)
+        replica.put_inside(number, given)
+        taken[replica][number] = given

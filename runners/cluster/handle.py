@@ -11,7 +11,7 @@ from typing import Any
 import isocompute
 from isocompute.errors import EngineError
 from isocompute.runners.cluster.connection import Cluster
-from isocompute.runners.cluster.dispatch import GivenRequest, ReplicaLoad
+from isocompute.runners.cluster.dispatch import ReplicaLoad
 from isocompute.runners.cluster.replica import FinishedAnswers, Replica, ReplicaFacts
 from isocompute.runners.cluster.resources import ReplicaShape
 
@@ -138,7 +138,7 @@ class PooledReplica(ReplicaLoad):
         """Return the requests that were answered, and wait for the next answers."""
         answered = []
         for number, answer in news.answers:
-            given: GivenRequest | None = self.inside.pop(number, None)
+            given = self.take_out(number)
             if given is None:  # of a caller that stopped reading
                 continue
             self.rows += 1

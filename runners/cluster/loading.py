@@ -80,8 +80,12 @@ class ClusterLoader:
         """Load an engine's model on the cluster, as `engines.load_engine` does here.
 
         Raises:
-            ConfigError, EngineError: as there, or the cluster has no room for a replica.
+            ConfigError, EngineError: as there, or the cluster has no room for a replica, or the engine sends batches.
         """
+        if name == "openai-batch":
+            raise ConfigError(
+                "The engine 'openai-batch' does not go with --on: nothing runs on the cluster; leave it out."
+            )
         role, gpus = self._name_role(model, options), count_engine_gpus(name, options)
         model = locate_file(model) if name in ENGINES and ENGINES[name].is_local else model
         loader = "isocompute.runners.engines.registry:load_engine"

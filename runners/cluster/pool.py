@@ -88,14 +88,15 @@ class ReplicaPool:
             while pending or self.dispatcher.waiting_count or any(replica.inside for replica in self.replicas):
                 with report_lost_connection():
                     self._scale_replicas(len(pending))
-                    for replica, given in self.dispatcher.assign_requests(pending, self.replicas).items():
+                    for replica, given in self.dispatcher.assign_requests(pending).items():
                         replica.submit_requests([replace(each.request, key=(n,)) for n, each in given.items()])
                     answered = self._wait_for_answers(POOL_POLL_SECONDS)
                 yield from answered
         finally:
             self.dispatcher.drop_requests()
             for replica in self.replicas:
-                replica.inside.clear()
+                replica.take_all()
+                self.dispatcher.note_change(replica)
 
     def close(self) -> None:
         """End all replicas, and say what each node did."""
@@ -106,6 +107,7 @@ class ReplicaPool:
             ray.wait(closing, num_returns=len(closing), timeout=POOL_CLOSE_SECONDS)
         for replica in self.replicas:
             replica.kill()
+            self.dispatcher.note_change(replica)
         for line in self.describe_nodes():
             self.note(line)
         self.replicas, self.gone = [], []
@@ -195,6 +197,7 @@ class ReplicaPool:
                 answered += self._handle_death(replica, describe_ray_error(error))
             else:
                 answered += self._read_news(replica, news)
+                self.dispatcher.note_change(replica)
         return answered
 
     def _read_news(self, replica: PooledReplica, news: ReplicaFacts | FinishedAnswers) -> list[tuple[Any, Any]]:
@@ -257,4 +260,5 @@ class ReplicaPool:
     def _remove_replica(self, replica: PooledReplica) -> None:
         self.replicas.remove(replica)
         replica.kill()
+        self.dispatcher.note_change(replica)
         self.gone.append(replica)

@@ -1,12 +1,11 @@
 """Copies of a model that share a queue: one on each GPU, or several on a CPU.
 
-Each copy has its own prefix cache. So requests with the same prompt go to the same copy, unless another one has less
-than half as much to do; a new prompt goes to the copy with the fewest requests.
+Which copy a request goes to is the rule of `isocompute.runners.engines.affinity`.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
@@ -15,6 +14,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Generic, Protocol, TypeVar
 
 from isocompute.errors import ConfigError
+from isocompute.runners.engines.affinity import PrefixAffinity, ReplicaLoads
 from isocompute.runners.engines.worker_thread import THREAD_END_SECONDS, ModelThread, QueueModel
 
 ReplicaRequest = TypeVar("ReplicaRequest")
@@ -48,7 +48,7 @@ class Replicas(Generic[ReplicaRequest]):
     ) -> None:
         self.copies, self.prompt = copies, prompt
         self.in_flight = sum(copy.in_flight for copy in copies)
-        self.copy_by_prompt: OrderedDict[Hashable, int] = OrderedDict()
+        self.affinity: PrefixAffinity[int] = PrefixAffinity(REMEMBERED_PROMPTS)
         self.threads: list[ModelThread[ReplicaRequest]] = []
 
     def run(self, pending: deque[ReplicaRequest]) -> Iterator[tuple[ReplicaRequest, Any]]:
@@ -59,19 +59,18 @@ class Replicas(Generic[ReplicaRequest]):
         self.threads = [
             ModelThread(copy, partial(put_tagged_answer, answers, i), stays=True) for i, copy in enumerate(self.copies)
         ]
-        loads = [0] * len(self.threads)
+        loads = ReplicaLoads(dict.fromkeys(range(len(self.threads)), 0))
         try:
-            while pending or any(loads):
-                for i, requests in enumerate(self._assign_requests(pending, loads)):
-                    if requests:
-                        self.threads[i].submit_requests(requests)
+            while pending or loads.total:
+                for i, requests in self._assign_requests(pending, loads).items():
+                    self.threads[i].submit_requests(requests)
                 try:
                     i, answer = answers.get(timeout=POLL_SECONDS)
                 except Empty:
                     continue
                 if isinstance(answer, Future):
                     answer.result()  # raises: a thread that was not stopped ends only after an error
-                loads[i] -= 1
+                loads.set_load(i, loads.by_replica[i] - 1)
                 yield answer
         finally:
             for thread in self.threads:
@@ -84,23 +83,17 @@ class Replicas(Generic[ReplicaRequest]):
         for copy in self.copies:
             copy.close()
 
-    def _assign_requests(self, pending: deque[ReplicaRequest], loads: list[int]) -> list[list[ReplicaRequest]]:
+    def _assign_requests(
+        self, pending: deque[ReplicaRequest], loads: ReplicaLoads[int]
+    ) -> dict[int, list[ReplicaRequest]]:
         """Take as many requests as there is room for, count them in ``loads``, and return them by copy."""
-        dealt: list[list[ReplicaRequest]] = [[] for _ in loads]
-        for _ in range(min(len(pending), self.in_flight - sum(loads))):
+        dealt: dict[int, list[ReplicaRequest]] = defaultdict(list)
+        for _ in range(min(len(pending), self.in_flight - loads.total)):
             request = pending.popleft()
-            i = self._choose_copy(self.prompt(request), loads)
-            loads[i] += 1
+            i = self.affinity.choose_replica(self.prompt(request), loads)
+            loads.set_load(i, loads.by_replica[i] + 1)
             dealt[i].append(request)
         return dealt
-
-    def _choose_copy(self, prompt: Hashable, loads: list[int]) -> int:
-        least = loads.index(min(loads))
-        home = self.copy_by_prompt.setdefault(prompt, least)
-        self.copy_by_prompt.move_to_end(prompt)
-        if len(self.copy_by_prompt) > REMEMBERED_PROMPTS:
-            self.copy_by_prompt.popitem(last=False)
-        return home if loads[home] <= 2 * loads[least] else least
 
 
 def put_tagged_answer(answers: SimpleQueue[Any], copy: int, answer: Any) -> None:

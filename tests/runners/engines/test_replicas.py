@@ -67,31 +67,6 @@ def test_every_request_comes_back_once_with_the_answer_of_who_took_it(replicas, 
     assert min(len(copy.taken) for copy in copies) >= Slow.in_flight
 
 
-def test_what_shares_a_prompt_goes_to_the_same_copy_while_both_have_as_much_to_do(replicas):
-    loads = [3, 5]
-    assert [replicas._choose_copy(prompt, loads) for prompt in "abab"] == [0] * 4
-    assert [replicas._choose_copy(prompt, [5, 3]) for prompt in "cac"] == [1, 0, 1]
-
-
-def test_what_shares_a_prompt_goes_elsewhere_if_its_copy_has_more_than_twice_as_much_to_do(replicas):
-    assert replicas._choose_copy("a", [0, 0]) == 0
-    assert [replicas._choose_copy("a", [load, 3]) for load in (6, 7, 6)] == [0, 1, 0]
-
-
-def test_one_prompt_alone_is_shared_by_all(replicas):
-    loads = [0, 0]
-    for _ in range(30):
-        loads[replicas._choose_copy("a", loads)] += 1
-    assert loads == [20, 10]
-
-
-def test_only_so_many_prompts_are_remembered(replicas, monkeypatch):
-    monkeypatch.setattr("isocompute.runners.engines.replicas.REMEMBERED_PROMPTS", 3)
-    for prompt in "abcad":
-        replicas._choose_copy(prompt, [0, 1])
-    assert list(replicas.copy_by_prompt) == ["c", "a", "d"]
-
-
 def test_no_more_is_taken_than_all_copies_want(replicas, copies):
     for copy in copies:
         copy.go.clear()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from isocompute.errors import ConfigError
-from isocompute.runners.cluster.loading import choose_replica_counts, count_engine_gpus
+from isocompute.runners.cluster.loading import ClusterLoader, choose_replica_counts, count_engine_gpus
 from isocompute.runners.cluster.resources import ReplicaShape
 from isocompute.runners.config.cluster import ReplicaCounts
 from isocompute.runners.config.sweep import build_sweep
@@ -72,3 +74,9 @@ def test_a_bad_block_is_one_sentence(block, message):
     with pytest.raises(ConfigError) as refused:
         make_sweep(cluster=block)
     assert message in str(refused.value)
+
+
+def test_batches_are_refused_on_a_cluster():
+    loader = ClusterLoader(SimpleNamespace(), SimpleNamespace())
+    with pytest.raises(ConfigError, match=r"^The engine 'openai-batch' does not go with --on: .*; leave it out\.$"):
+        loader.load_engine("openai-batch", "gpt")
