@@ -27,6 +27,7 @@ import httpx
 from isocompute.errors import ConfigError, EngineError
 from isocompute.runners.engines.clock import Stopwatch, add_time_span
 from isocompute.runners.engines.openai_protocol import parse_error_message
+from isocompute.runners.engines.options import CONCURRENCY, SERVER_OPTIONS, find_bad_option
 from isocompute.runners.engines.redaction import (
     RedactingFilter,
     build_redactor,
@@ -92,10 +93,10 @@ class ServerClient(ABC, Generic[RequestT, ResultT]):
         backoff: float = 1.0,
         key_env: str = "OPENAI_API_KEY",
     ) -> None:
-        if not (concurrency >= 1 and timeout > 0 and retries >= 0 and patience > 0 and backoff > 0):
-            raise ConfigError(
-                f"The {what} needs concurrency ≥ 1, retries ≥ 0, and timeout, patience and backoff above 0."
-            )
+        numbers = {"concurrency": concurrency, "timeout": timeout, "retries": retries}
+        numbers |= {"patience": patience, "backoff": backoff}
+        if fault := find_bad_option((CONCURRENCY, *SERVER_OPTIONS), numbers):
+            raise ConfigError(f"The {what}: {fault}.")
         servers, secrets = parse_servers(urls, key_env, what)
         self.redact = build_redactor(secrets)
         self.redact_text = build_text_redactor(secrets)

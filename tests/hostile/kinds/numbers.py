@@ -304,7 +304,13 @@ def generate_documents(rng: random.Random) -> Iterator[HostileInput]:
             )
     for source in (RUN, SEARCH_RUN):
         manifest = json.loads((source / "manifest.json").read_text(encoding="utf-8"))
-        commands = [("runs", "r"), ("compact", "r"), ("upgrade", "r", "-o", "out/new"), ("grade", "r"), ("tree", "r", "x")]
+        commands = [
+            ("runs", "r"),
+            ("compact", "r"),
+            ("upgrade", "r", "-o", "out/new"),
+            ("grade", "r"),
+            ("tree", "r", "x"),
+        ]
         for path in draw_leaves(rng, manifest, 20 if source is RUN else 8):
             name, command = rng.choice(sorted(NUMBERS)), rng.choice(commands if source is RUN else commands[:1])
             yield HostileInput(
@@ -326,9 +332,7 @@ def generate_options(rng: random.Random) -> Iterator[HostileInput]:
     for name in rng.sample(sorted(TEXT_NUMBERS), 8):
         number = TEXT_NUMBERS[name]
         content = f"problem,n,right\na,{number},2\nb,4,{number}\n"
-        yield HostileInput(
-            f"numbers-counts-{name}", ("import", "counts", "c.csv", "-o", "out/r"), {"c.csv": content}
-        )
+        yield HostileInput(f"numbers-counts-{name}", ("import", "counts", "c.csv", "-o", "out/r"), {"c.csv": content})
 
 
 def generate_large_plans() -> Iterator[HostileInput]:
