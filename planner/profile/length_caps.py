@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from isocompute.planner.profile.parts import (
+    Count,
     Knots,
     PositiveNumber,
     Share,
@@ -36,7 +36,7 @@ class LengthCaps(BaseModel):
     limits: Knots
     cut: list[Share]
     tokens: list[PositiveNumber]
-    own_limit: Annotated[int, Field(ge=1)] | None = None
+    own_limit: Count | None = None
     solutions: Knots
     accuracy: list[list[list[float]]]
 
