@@ -14,6 +14,7 @@ from isocompute.runners.engines.registry import describe_missing_package
 from isocompute.runners.grading import Grader
 from isocompute.runners.prompts import Prompt
 from isocompute.runners.sampling.served_sizes import collect_served_sizes, list_served_roles
+from isocompute.runners.sampling.work_plan import check_generated_problems, check_work
 from isocompute.runners.storage.manifest import build_manifest, check_run_compatibility, check_solver_compatibility
 from isocompute.runners.storage.provenance import LOGGED_GRADER, read_grader_title
 from isocompute.runners.storage.run import Run
@@ -55,6 +56,7 @@ def prepare_sweep(config: Sweep) -> PreparedSweep:
     """
     run = Run(config.run)
     if config.task is not None:
+        check_generated_problems(config)
         task = tasks.load_task(config.task)
         return prepare_task(config, replace(task, grader=find_sweep_grader(config, run, task.grader)))
     source = read_source_solutions(config, run)
@@ -98,6 +100,7 @@ def prepare_models(
         source: the problems and solutions of the source run.
     """
     run = Run(config.run)
+    check_work(config, len(problems), run)
     texts = {} if config.solver is None else {"solver": prompts.load_prompt(config.solver.prompt, needs=("question",))}
     if config.verifier is not None:
         texts["verifier"] = prompts.load_prompt(config.verifier.prompt, needs=("question", "solution"))

@@ -36,12 +36,17 @@ def require_memory(needed: float, what: str, usual: float = WORK_GIB, error: typ
     isocompute.errors.DataError: A table of 3 rows would take 1,024 GiB of memory; the limit is 8 GiB, and the \
 environment variable ISOCOMPUTE_MEMORY_GIB raises it.
     """
-    limit = max(usual, read_memory_variable())
-    if needed > limit * 2**30:
+    if not fits_memory(needed, usual):
+        limit = max(usual, read_memory_variable())
         raise error(
             f"{what} would take {describe_gib(needed)} of memory; the limit is {limit:,g} GiB, and the environment "
             f"variable {MEMORY_VARIABLE} raises it."
         )
+
+
+def fits_memory(needed: float, usual: float = WORK_GIB) -> bool:
+    """Return whether work stays within its limit of memory, see `require_memory`."""
+    return needed <= max(usual, read_memory_variable()) * 2**30
 
 
 def read_memory_variable() -> float:
