@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 from isocompute.errors import DataError
+from isocompute.limits import DOCUMENT_GIB, require_memory
 
 
 class NotJSONError(DataError):
@@ -38,7 +39,7 @@ def parse_json(content: str | bytes, where: str) -> Any:
 
     Raises:
         NotJSONError: it is not JSON, not UTF-8, or nested too deep.
-        DataError: an object has a key twice; the message names both.
+        DataError: an object has a key twice; the message names both. Or its values would take too much memory.
 
     >>> parse_json('{"S": 1, "V": [2]}', "grid.json")
     {'S': 1, 'V': [2]}
@@ -46,6 +47,7 @@ def parse_json(content: str | bytes, where: str) -> Any:
     Traceback (most recent call last):
     isocompute.errors.DataError: grid.json: the key 'S' appears twice in 'cells[1]'; remove one of the two.
     """
+    require_memory(estimate_json_bytes(content), f"{where}, once it is read,", DOCUMENT_GIB)
     try:
         return _decode_json(content, _UNIQUE_KEY_DECODER)
     except _DuplicateKeyError:
@@ -54,6 +56,20 @@ def parse_json(content: str | bytes, where: str) -> Any:
         raise NotJSONError(f"{where} is not JSON.") from None
     within = f" in {_quote_key(path)}" if path else ""
     raise DataError(f"{where}: the key {_quote_key(key)} appears twice{within}; remove one of the two.")
+
+
+def estimate_json_bytes(content: str | bytes) -> int:
+    """Return the memory that the values of a JSON document take at most, from its length and its signs.
+
+    An empty list of two characters takes 64 bytes and more, so that a small archive can hold a document that fills the
+    memory once it is read.
+
+    >>> estimate_json_bytes("[[], []]")
+    342
+    """
+    signs = ("[", "{", ",") if isinstance(content, str) else (b"[", b"{", b",")
+    lists, objects, commas = (content.count(sign) for sign in signs)  # type: ignore[arg-type]
+    return len(content) + 90 * lists + 200 * objects + 64 * commas
 
 
 def parse_yaml(content: str, where: str) -> Any:

@@ -4,8 +4,10 @@ import pytest
 
 from isocompute.errors import ConfigError, RunError
 from isocompute.limits import MEMORY_VARIABLE, describe_gib, require_memory
-from isocompute.runners.config.sweep import build_sweep
+from isocompute.runners.config.sweep import build_sweep, extract_sweep
+from isocompute.runners.sampling import work_plan
 from isocompute.runners.sampling.preparing import prepare_sweep
+from isocompute.runners.storage.run import Run
 
 ROLE = {"model": "m", "prompt": "lab-solve", "parameters": 1e6, "options": {"urls": "http://127.0.0.1:9/v1"}}
 SWEEP = {"engine": "openai", "task": {"name": "lab", "problems": 2}, "solver": ROLE, "solutions": 2}
@@ -41,15 +43,11 @@ def test_the_limit_can_be_raised(sweep, monkeypatch):
 
 
 def test_rows_that_the_run_has_take_no_memory(written_run, monkeypatch):
-    from isocompute.runners.sampling import work_plan
-    from isocompute.runners.storage.manifest import read_run_sweep
-    from isocompute.runners.storage.run import Run
-
     run = Run(written_run)
     monkeypatch.setattr(work_plan, "fits_memory", lambda needed: False)
     needed = []
     monkeypatch.setattr(work_plan, "require_memory", lambda size, *_, **__: needed.append(size))
-    config = read_run_sweep(run)
+    config = extract_sweep(run.read_manifest(), run.path)
     work_plan.check_work(config, 2, run)
     monkeypatch.setattr(run, "count_rows", lambda table: 0)
     work_plan.check_work(config, 2, run)
