@@ -13,9 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from isocompute.errors import DataError
+from isocompute.limits import WORK_GIB
 from isocompute.runners.documents import check_column_names
 from isocompute.runners.imports.packed import get_file_ending, measure_position, open_source_file
 from isocompute.runners.imports.source import MAX_DOCUMENT_BYTES, ImportSource
+from isocompute.runners.storage.parquet_sizes import check_parquet_size
 
 TABLE_ENDINGS = (".csv", ".parquet", ".jsonl", ".json")
 
@@ -117,6 +119,7 @@ def read_parquet_table(
         check_column_names(file.schema_arrow.names, str(path))
         source.seen_columns.update(dict.fromkeys(file.schema_arrow.names))
         wanted = [column for column in file.schema_arrow.names if columns is None or column in columns]
+        check_parquet_size(file, wanted, str(path), usual=WORK_GIB)
         for batch in file.iter_batches(batch_size=1000, columns=wanted):
             for row in batch.to_pylist():
                 number += 1

@@ -123,7 +123,7 @@ def check_models(config: Sweep) -> None:
     """Raise unless all checkpoints of a sweep are complete, so that no fault appears only after hours of solving.
 
     Raises:
-        EngineError: a model lacks weights or has some that are not finite, or the package that reads them is missing.
+        EngineError: a model lacks weights or has some that are not finite, lacks the template of a chat, or the package that reads them is missing.
     """
     roles = (config.solver, config.verifier) if engines.ENGINES[config.engine].is_local else ()
     models: set[tuple[str, str, str | None]] = {(role.model, config.engine, None) for role in roles if role is not None}
@@ -133,6 +133,7 @@ def check_models(config: Sweep) -> None:
             models.add((scorer.model, scorer.engine, entry.head))
     if folders := [model for model in models if engines.is_checkpoint_folder(model[0])]:
         try:
+            from isocompute.runners.engines.chat import check_chat_template
             from isocompute.runners.engines.whole import check_weights
             from isocompute.runners.scorers.heads import REWARD_MODEL_CLASSES
         except ImportError as error:
@@ -142,6 +143,9 @@ def check_models(config: Sweep) -> None:
 
         for model, engine, head in folders:
             check_weights(model, engine, None if head is None else REWARD_MODEL_CLASSES[head])
+        for model in sorted({role.model for role in roles if role is not None and role.chat}):
+            if engines.is_checkpoint_folder(model):
+                check_chat_template(model)
 
 
 def check_existing_run(ready: PreparedSweep) -> None:

@@ -39,6 +39,7 @@ from isocompute.runners.documents import parse_json
 from isocompute.runners.storage.files import MANIFEST_FILE, describe_store_error, locate_store, replace_file
 from isocompute.runners.storage.leases import LOCK_FILE
 from isocompute.runners.storage.locking import LOCK_FILE_PATTERN, RunLock, lock_run
+from isocompute.runners.storage.parquet_sizes import check_parquet_size
 from isocompute.runners.storage.part_names import (
     JOINED_FORMAT,
     PART_FILE_PATTERN,
@@ -264,6 +265,7 @@ class Run:
                 part = pq.ParquetFile(file, page_checksum_verification=True)
                 columns_in_file = table.find_columns(part.schema_arrow, path)
                 present = {name: columns_in_file[name] for name in schema.names if name in columns_in_file}
+                check_parquet_size(part, list(present.values()), path)
                 content, rows = part.read(columns=list(present.values())), part.metadata.num_rows
         except (pa.ArrowException, OSError) as error:
             reason = str(error).splitlines()[0].rstrip(".")
