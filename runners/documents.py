@@ -58,7 +58,7 @@ def parse_json(content: str | bytes, where: str) -> Any:
     raise DataError(f"{where}: the key {_quote_key(key)} appears twice{within}; remove one of the two.")
 
 
-def estimate_json_bytes(content: str | bytes) -> int:
+def estimate_json_bytes(content: str | bytes | bytearray) -> int:
     """Return the memory that the values of a JSON document take at most, from its length and its signs.
 
     An empty list of two characters takes 64 bytes and more, so that a small archive can hold a document that fills the

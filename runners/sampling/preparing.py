@@ -123,7 +123,8 @@ def check_models(config: Sweep) -> None:
     """Raise unless all checkpoints of a sweep are complete, so that no fault appears only after hours of solving.
 
     Raises:
-        EngineError: a model lacks weights or has some that are not finite, lacks the template of a chat, or the package that reads them is missing.
+        EngineError: a model lacks weights or has some that are not finite, lacks the template of a chat, or the package
+            that reads them is missing.
     """
     roles = (config.solver, config.verifier) if engines.ENGINES[config.engine].is_local else ()
     models: set[tuple[str, str, str | None]] = {(role.model, config.engine, None) for role in roles if role is not None}

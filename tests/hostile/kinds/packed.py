@@ -235,7 +235,7 @@ def generate_archives(rng: random.Random) -> Iterator[HostileInput]:
         yield HostileInput(
             f"packed-eval-damaged-{i}", ("import", "inspect-ai", "l.eval", "-o", "out/r"), {"l.eval": change(good)}
         )
-    names = ("../../out.json", "/etc/passwd", "samples/../../x_epoch_1.json", "a" * 60_000, "header.json\x00.png", "")
+    names = ("../../out.json", "/etc/passwd", "samples/../../x_epoch_1.json", "a" * 60_000, "header.json\x00.png", " ")
     for i, name in enumerate(names):
         yield HostileInput(
             f"packed-eval-name-{i}",
