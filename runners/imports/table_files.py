@@ -127,7 +127,7 @@ def read_parquet_table(
             source.bytes_read = source.total_bytes * number // max(file.metadata.num_rows, 1)
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path} is not a Parquet file: {str(error).splitlines()[0].rstrip('.')}.") from None
-    except ValueError as error:  # text that is not UTF-8, or a block with a name twice
+    except (ValueError, OverflowError) as error:  # text that is not UTF-8, a block with a name twice, a time
         if isinstance(error, DataError):
             raise
         raise DataError(f"{path}, after row {number}: a row cannot be read: {str(error).rstrip('.')}.") from None

@@ -124,7 +124,7 @@ def read_task_parquet(path: str, content: bytes, columns: ProblemColumns) -> Pro
         rows = file.read(columns.find_present(file.schema_arrow.names)).to_pylist()
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path} is not a Parquet file: {str(error).splitlines()[0]}") from None
-    except ValueError as error:  # text that is not UTF-8, or a block with a name twice
+    except (ValueError, OverflowError) as error:  # text that is not UTF-8, a block with a name twice, a time
         if isinstance(error, DataError):
             raise
         raise DataError(f"{path}: a row cannot be read: {str(error).rstrip('.')}.") from None

@@ -63,6 +63,9 @@ MODES: dict[str, tuple[int, object, dict[str, str]]] = {
 }
 
 
+CASES = [pytest.param(mode, marks=[] if at % 3 == 0 else [pytest.mark.soak]) for at, mode in enumerate(MODES)]
+
+
 class HostileServer(ThreadingHTTPServer):
     """A server that answers by the first part of the path, and writes down what it was asked."""
 
@@ -130,9 +133,7 @@ def list_faults(faults: list[str]) -> list[str]:
     return [fault for fault in faults if fault != "exit code 1"]
 
 
-@pytest.mark.parametrize(
-    "mode", [pytest.param(m, marks=[] if i % 3 == 0 else pytest.mark.soak) for i, m in enumerate(MODES)]
-)
+@pytest.mark.parametrize("mode", CASES)
 def test_a_hostile_server_does_no_harm_and_no_key_is_shown(judge, server, mode):
     server.asked.clear()
     ending, faults = judge(make_case(mode, f"http://127.0.0.1:{server.server_address[1]}/{mode}/v1"))
