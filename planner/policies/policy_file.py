@@ -10,8 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from isocompute.errors import DataError
 from isocompute.planner.profile.parts import (
-    Count,
-    CountFromZero,
     FiniteNumber,
     Lambda,
     ModelRecord,
@@ -19,6 +17,8 @@ from isocompute.planner.profile.parts import (
     PositiveNumber,
     Share,
     StandardError,
+    WholeNumber,
+    WholeNumberFromZero,
 )
 from isocompute.runners.documents import NotJSONError, parse_json
 from isocompute.runners.storage.files import check_output_path, read_file, write_output
@@ -40,13 +40,13 @@ class LearntOn(PolicyBlock):
 
     run: str
     """Name of the run."""
-    problems: Count
+    problems: WholeNumber
     """Number of problems."""
     digest: str
     """BLAKE2b digest over the sorted digests of their questions; equal for equal problems."""
-    solutions: Count
+    solutions: WholeNumber
     """Solutions of each problem in the pool."""
-    verifications: CountFromZero = 0
+    verifications: WholeNumberFromZero = 0
     """Verifications of each of its verified solutions."""
 
 
@@ -69,7 +69,7 @@ class MeasuredPolicy(PolicyBlock):
     """Mean number of verifications, over all solutions."""
     depth: NonNegativeNumber | None = None
     """Mean number of waves, one after the other, at `width`; null if unknown."""
-    width: Count = 1
+    width: WholeNumber = 1
     """Solutions sampled side by side in a wave."""
     same_answer: Share | None = None
     """Probability that the answer is that of the full budget; null if unknown."""

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from isocompute.planner.profile.parts import (
-    Count,
     Knots,
     PositiveNumber,
     Share,
+    WholeNumber,
     check_probabilities,
     to_accuracy_array,
 )
@@ -36,7 +36,7 @@ class LengthCaps(BaseModel):
     limits: Knots
     cut: list[Share]
     tokens: list[PositiveNumber]
-    own_limit: Count | None = None
+    own_limit: WholeNumber | None = None
     solutions: Knots
     accuracy: list[list[list[float]]]
 

@@ -29,10 +29,10 @@ Lambda = Annotated[float, Field(ge=SMALLEST_LAMBDA, le=LARGEST_LAMBDA, strict=Tr
 Rho = Annotated[float, Field(ge=0, le=LARGEST_LAMBDA, strict=True)]
 """The cost of scoring a solution in solutions."""
 LARGEST_COUNT = 10**9
-Count = Annotated[int, Field(ge=1, le=LARGEST_COUNT, strict=True)]
-CountFromZero = Annotated[int, Field(ge=0, le=LARGEST_COUNT, strict=True)]
+WholeNumber = Annotated[int, Field(ge=1, le=LARGEST_COUNT, strict=True)]
+WholeNumberFromZero = Annotated[int, Field(ge=0, le=LARGEST_COUNT, strict=True)]
 RateEntry = tuple[Share | None, Share | None, Share | None]
-Knots = Annotated[list[Count], Field(min_length=1)]
+Knots = Annotated[list[WholeNumber], Field(min_length=1)]
 
 
 class Curve(BaseModel):
@@ -111,7 +111,7 @@ class Searches(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
-    numbers: Annotated[dict[str, list[CountFromZero]], Field(min_length=1)]
+    numbers: Annotated[dict[str, list[WholeNumberFromZero]], Field(min_length=1)]
     seeds: Knots
     cost: dict[str, list[PositiveNumber | None]]
     tokens: dict[str, dict[str, list[NonNegativeNumber | None]]] = {}
@@ -175,10 +175,10 @@ class MissingRows(BaseModel):
     failed_verifications: Share | None = None
     cut_solutions: Share
     cut_verifications: Share | None = None
-    problems: Count
+    problems: WholeNumber
     single: tuple[Share, Share] | None = None
     voted: tuple[Share, Share] | None = None
-    voted_solutions: Count | None = None
+    voted_solutions: WholeNumber | None = None
 
 
 class UnknownPart(BaseModel):
@@ -281,7 +281,7 @@ class LoadPoint(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
     concurrency: PositiveNumber
     token_seconds: PositiveNumber
-    rows: Count
+    rows: WholeNumber
 
 
 class TimeSpread(BaseModel):
@@ -299,7 +299,7 @@ class TimeSpread(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
     ratios: Annotated[list[NonNegativeNumber], Field(min_length=33, max_length=33)]
-    rows: Count
+    rows: WholeNumber
     busy: PositiveNumber | None = None
     concurrency: PositiveNumber | None = None
     lengths: Annotated[list[NonNegativeNumber], Field(min_length=33, max_length=33)] | None = None
@@ -326,7 +326,7 @@ class ExtrapolatedCurve(BaseModel):
     method: str
     error: StandardError
     errors: dict[str, StandardError] = {}
-    measured_to: Count
+    measured_to: WholeNumber
     solutions: Knots
     accuracy: list[list[float]]
 

@@ -11,12 +11,12 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_val
 
 from isocompute.planner.profile.parts import (
     LARGEST_NUMBER,
-    Count,
-    CountFromZero,
     FiniteNumber,
     NonNegativeNumber,
     PositiveNumber,
     StandardError,
+    WholeNumber,
+    WholeNumberFromZero,
     check_probabilities,
     to_accuracy_array,
 )
@@ -51,9 +51,9 @@ class PolicyPart(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
     parameter: str
     thresholds: Annotated[list[FiniteNumber], Field(min_length=1)]
-    limits: list[Count] | None = None
-    most_solutions: Count
-    most_verifications: CountFromZero = 0
+    limits: list[WholeNumber] | None = None
+    most_solutions: WholeNumber
+    most_verifications: WholeNumberFromZero = 0
     error: StandardError = 0.0
     compute: list[PositiveNumber]
     percentile_95: list[NonNegativeNumber]

@@ -13,7 +13,6 @@ from isocompute.planner.profile.parts import (
     LARGEST_LAMBDA,
     SMALLEST_LAMBDA,
     Allocations,
-    Count,
     Curve,
     ExtrapolatedCurve,
     Lambda,
@@ -27,6 +26,7 @@ from isocompute.planner.profile.parts import (
     TimeSpread,
     UnknownPart,
     VerifierRates,
+    WholeNumber,
     code_clusters,
     select_strata,
 )
@@ -87,7 +87,7 @@ class Profile(BaseModel):
     format: Literal[2] = 2
     name: str
     description: str
-    problems: Count
+    problems: WholeNumber
     models: dict[str, ModelRecord] = {}
     sampling: dict[str, Any] | None = None
     lam: Lambda | None = Field(default=None, alias="lambda")

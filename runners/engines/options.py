@@ -54,11 +54,11 @@ class EngineOption:
         most = f"{self.most:,.0f}"
         return f"{kind} above {self.least:g}, up to {most}" if self.is_open else f"{kind} from {self.least:g} to {most}"
 
-    def takes(self, value: object) -> bool:
+    def is_allowed(self, value: object) -> bool:
         """Return whether it takes a value.
 
         >>> option = EngineOption("retries", 0, 100, is_whole=True)
-        >>> [option.takes(value) for value in (0, 100, 101, -1, 1.5, True, "1", None)]
+        >>> [option.is_allowed(value) for value in (0, 100, 101, -1, 1.5, True, "1", None)]
         [True, True, False, False, False, False, False, False]
         """
         if value is None:
@@ -85,7 +85,7 @@ def find_bad_option(known: Sequence[EngineOption], options: Mapping[str, Any]) -
     if reserved := sorted(RESERVED_OPTIONS & set(options)):
         return f"'{reserved[0]}' is not an option of an engine; leave it out"
     for option in known:
-        if option.name in options and not option.takes(options[option.name]):
+        if option.name in options and not option.is_allowed(options[option.name]):
             return f"the option '{option.name}' must be {option.describe()}; got {quote_value(options[option.name])}"
     return None
 

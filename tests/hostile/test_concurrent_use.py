@@ -88,7 +88,7 @@ def test_of_two_sweeps_one_writes_and_the_other_says_so(tmp_path):
     run = tmp_path / "run"
     ends = [finish(process) for process in (start_sweep(run), start_sweep(run))]
     assert sorted(code for code, _ in ends)[0] == 0
-    assert all(code == 0 or "another process" in said for code, said in ends), ends
+    assert all(code == 0 or "Another process" in said for code, said in ends), ends
     require_whole(run)
 
 
@@ -129,5 +129,5 @@ def test_a_clock_that_is_set_back_loses_no_row(tmp_path, seconds):
 
 def test_an_error_of_a_locked_run_is_one_of_the_family(tmp_path, written_run):
     run = Run(written_run)
-    with run.lock(), pytest.raises(IsocomputeError, match="another process"), Run(written_run).lock():
+    with run.lock(), pytest.raises(IsocomputeError, match="Another process"), Run(written_run).lock():
         pass
