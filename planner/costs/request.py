@@ -17,7 +17,7 @@ from isocompute.planner.costs.target import read_target
 from isocompute.planner.profile import COUNTING_WAYS, Profile, check_costs
 from isocompute.runners.parsing.printable import format_error_value
 
-MOST_PROBLEMS = 10**12
+LARGEST_WHOLE_NUMBER = 10**12
 WHOLE_NUMBERS = {"problems": "the number of problems", "batch": "the batch"}
 
 
@@ -195,9 +195,9 @@ def check_whole_number(value: object, name: str) -> int | None:
         raise ConfigError(
             f"{name} is {format_error_value(value)}; {WHOLE_NUMBERS[name]} must be a whole number of at least 1."
         )
-    if value > MOST_PROBLEMS:
+    if value > LARGEST_WHOLE_NUMBER:
         raise ConfigError(
-            f"{name} is {format_error_value(value)}; {WHOLE_NUMBERS[name]} must be at most {MOST_PROBLEMS:,}."
+            f"{name} is {format_error_value(value)}; {WHOLE_NUMBERS[name]} must be at most {LARGEST_WHOLE_NUMBER:,}."
         )
     return value
 

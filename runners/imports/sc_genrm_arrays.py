@@ -59,8 +59,9 @@ def read_array(archive: Any, name: str, path: Path) -> NDArray[Any]:
         ValueError: it holds objects, or is damaged.
     """
     with archive.zip.open(f"{name}.npy") as member:
-        version = np.lib.format.read_magic(member)
-        read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+        formats: Any = np.lib.format
+        version = formats.read_magic(member)
+        read_header = {(1, 0): formats.read_array_header_1_0, (2, 0): formats.read_array_header_2_0}
         if version not in read_header:
             raise ValueError(f"the format of '{name}' is not known")
         shape, _, dtype = read_header[version](member)
