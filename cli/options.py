@@ -81,16 +81,29 @@ def check_lambda_option(text: str | None) -> str | None:
 
     Raises:
         typer.BadParameter: it is neither.
+        DataError: the number is outside the range of λ.
     """
-    from isocompute.planner.profile import COUNTING_WAYS
+    from isocompute.planner.profile import COUNTING_WAYS, check_lambda
 
     if text is None or text in COUNTING_WAYS:
         return text
     try:
-        float(text)
+        number = float(text)
     except ValueError:
         raise typer.BadParameter(f"'{text}' is neither a number nor one of {', '.join(COUNTING_WAYS)}.") from None
+    check_lambda(number)
     return text
+
+
+def check_rho_option(rho: float | None) -> float | None:
+    """Return --rho, if it is a cost.
+
+    Raises:
+        DataError: it is not.
+    """
+    from isocompute.planner.profile import check_rho
+
+    return None if rho is None else check_rho(rho)
 
 
 LambdaOption = Annotated[
@@ -110,6 +123,7 @@ RhoOption = Annotated[
     typer.Option(
         "--rho",
         help="Cost of scoring a solution in solutions, for a run that does not record the scorer's tokens.",
+        callback=check_rho_option,
         show_default=False,
     ),
 ]

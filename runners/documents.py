@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any
 
 from isocompute.errors import DataError
+from isocompute.limits import DOCUMENT_GIB, require_memory
 
 MAX_YAML_CHARACTERS = 500_000
 """The longest YAML document that is read."""
@@ -23,8 +24,6 @@ MAX_YAML_VALUES = 20_000
 """The most values of a YAML document, counted once for each alias."""
 MAX_JSON_DEPTH = 100
 """The most nested blocks of a JSON document."""
-MAX_JSON_MEMORY = 10**9
-"""The most bytes of memory that the values of a JSON document may take."""
 
 
 class NotJSONError(DataError):
@@ -50,7 +49,7 @@ def parse_json(content: str | bytes, where: str) -> Any:
 
     Raises:
         NotJSONError: it is not JSON, not UTF-8, or nested too deep.
-        DataError: an object has a key twice; the message names both.
+        DataError: an object has a key twice; the message names both. Or its values would take too much memory.
 
     >>> parse_json('{"S": 1, "V": [2]}', "grid.json")
     {'S': 1, 'V': [2]}
@@ -58,7 +57,7 @@ def parse_json(content: str | bytes, where: str) -> Any:
     Traceback (most recent call last):
     isocompute.errors.DataError: grid.json: the key 'S' appears twice in 'cells[1]'; remove one of the two.
     """
-    check_json_memory(content, where)
+    require_memory(estimate_json_bytes(content), f"{where}, once it is read,", DOCUMENT_GIB)
     try:
         return _decode_json(content, _UNIQUE_KEY_DECODER)
     except _DuplicateKeyError:
@@ -69,21 +68,18 @@ def parse_json(content: str | bytes, where: str) -> Any:
     raise DataError(f"{where}: the key {_quote_key(key)} appears twice{within}; remove one of the two.")
 
 
-def check_json_memory(content: str | bytes, where: str) -> None:
-    """Raise if the values of a JSON document would take too much memory: many small ones take 25 times its size.
+def estimate_json_bytes(content: str | bytes | bytearray) -> int:
+    """Return the memory that the values of a JSON document take at most, from its length and its signs.
 
-    Raises:
-        DataError: they would.
+    An empty list of two characters takes 64 bytes and more, so that a small archive can hold a document that fills the
+    memory once it is read.
+
+    >>> estimate_json_bytes("[[], []]")
+    342
     """
-    if len(content) < MAX_JSON_MEMORY // 200:
-        return
-    counts = [content.count(sign if isinstance(content, str) else sign.encode()) for sign in "{[,"]  # type: ignore[arg-type]
-    memory = sum(count * size for count, size in zip(counts, (250, 60, 40), strict=True))
-    if memory > MAX_JSON_MEMORY:
-        raise DataError(
-            f"{where} holds so many values that they would take about {memory / 1e9:.1f} GB of memory; at most "
-            f"{MAX_JSON_MEMORY / 1e9:g} GB are used for a document."
-        )
+    signs = ("[", "{", ",") if isinstance(content, str) else (b"[", b"{", b",")
+    lists, objects, commas = (content.count(sign) for sign in signs)  # type: ignore[arg-type]
+    return len(content) + 90 * lists + 200 * objects + 64 * commas
 
 
 def parse_json_document(content: str | bytes, where: str) -> Any:

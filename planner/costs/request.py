@@ -14,8 +14,10 @@ from isocompute.planner.costs.models import COUNTED_MODELS, MODEL_UNITS, PRICED_
 from isocompute.planner.costs.prices import PriceTable, load_litellm_prices, parse_prices, read_prices
 from isocompute.planner.costs.settings import CostSettings
 from isocompute.planner.costs.target import read_target
-from isocompute.planner.profile import COUNTING_WAYS, Profile
+from isocompute.planner.profile import COUNTING_WAYS, Profile, check_costs
+from isocompute.runners.parsing.printable import format_error_value
 
+LARGEST_WHOLE_NUMBER = 10**12
 WHOLE_NUMBERS = {"problems": "the number of problems", "batch": "the batch"}
 
 
@@ -88,6 +90,7 @@ def build_request(
     if budget is None and target is None and latency is None:
         raise BudgetError("A plan needs a budget such as 128x, a target such as 0.6, or a latency such as 20 s.")
     count = check_whole_number(problems, "problems")
+    check_costs(lam, rho)
     model = choose_cost_model(budget, cost, lam, rho)
     settings = complete_settings(read_settings(prices, device, batch), model)
     return PlanRequest(
@@ -189,7 +192,13 @@ def check_whole_number(value: object, name: str) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ConfigError(f"{name} is {value!r:.60}; {WHOLE_NUMBERS[name]} must be a whole number of at least 1.")
+        raise ConfigError(
+            f"{name} is {format_error_value(value)}; {WHOLE_NUMBERS[name]} must be a whole number of at least 1."
+        )
+    if value > LARGEST_WHOLE_NUMBER:
+        raise ConfigError(
+            f"{name} is {format_error_value(value)}; {WHOLE_NUMBERS[name]} must be at most {LARGEST_WHOLE_NUMBER:,}."
+        )
     return value
 
 

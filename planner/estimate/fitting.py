@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from isocompute.errors import ConfigError
-from isocompute.planner.profile import Profile, apply_costs, check_profile_output
+from isocompute.planner.profile import Profile, apply_costs, check_costs, check_profile_output
+from isocompute.planner.profile.parts import LARGEST_NUMBER
+from isocompute.runners.parsing.printable import format_error_value
 from isocompute.runners.storage.unequal import check_fewest_solutions
 
 
@@ -47,6 +49,7 @@ def fit_profile(
         ConfigError: the source is a grid, which has no tokens for ``parameters`` and ``read``, nor solutions.
     """
     sizes, fewest = check_sizes(parameters, read), check_fewest_solutions(problems_with)
+    check_costs(lam, rho)
     if source.endswith(".json"):
         from isocompute.planner.estimate.profile_from_grid import read_grid_profile
 
@@ -73,4 +76,10 @@ def check_sizes(parameters: object, read: object) -> tuple[float, ...]:
     each: list[object] = list(parameters) if isinstance(parameters, list | tuple) else [None]
     if any(isinstance(value, bool) or not isinstance(value, int | float) for value in (*each, read)):
         raise ConfigError("Model sizes (parameters) must be a list of numbers, and read must be a number.")
-    return tuple(float(str(value)) for value in each)
+    for name, values in (("A model's size", each), ("The cost of a token that is read", [read])):
+        for number in values:
+            if not number > 0:  # type: ignore[operator]
+                raise ConfigError(f"{name} is {number:g}; it must be above zero.")
+            if number > LARGEST_NUMBER:  # type: ignore[operator]
+                raise ConfigError(f"{name} is {format_error_value(number)}; it must be at most {LARGEST_NUMBER:g}.")
+    return tuple(float(value) for value in each)  # type: ignore[arg-type]

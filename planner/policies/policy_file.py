@@ -9,8 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from isocompute.errors import DataError
-from isocompute.planner.profile.parts import ModelRecord, NonNegativeNumber, PositiveNumber, Share
-from isocompute.planner.profile.policy_part import FiniteNumber
+from isocompute.planner.profile.parts import (
+    FiniteNumber,
+    Lambda,
+    ModelRecord,
+    NonNegativeNumber,
+    PositiveNumber,
+    Share,
+    StandardError,
+    WholeNumber,
+    WholeNumberFromZero,
+)
 from isocompute.runners.documents import NotJSONError, parse_json_document
 from isocompute.runners.storage.files import check_output_path, read_file, write_output
 
@@ -31,13 +40,13 @@ class LearntOn(PolicyBlock):
 
     run: str
     """Name of the run."""
-    problems: Annotated[int, Field(ge=1)]
+    problems: WholeNumber
     """Number of problems."""
     digest: str
     """BLAKE2b digest over the sorted digests of their questions; equal for equal problems."""
-    solutions: Annotated[int, Field(ge=1)]
+    solutions: WholeNumber
     """Solutions of each problem in the pool."""
-    verifications: Annotated[int, Field(ge=0)] = 0
+    verifications: WholeNumberFromZero = 0
     """Verifications of each of its verified solutions."""
 
 
@@ -60,11 +69,11 @@ class MeasuredPolicy(PolicyBlock):
     """Mean number of verifications, over all solutions."""
     depth: NonNegativeNumber | None = None
     """Mean number of waves, one after the other, at `width`; null if unknown."""
-    width: Annotated[int, Field(ge=1)] = 1
+    width: WholeNumber = 1
     """Solutions sampled side by side in a wave."""
     same_answer: Share | None = None
     """Probability that the answer is that of the full budget; null if unknown."""
-    drawing_error: NonNegativeNumber = 0.0
+    drawing_error: StandardError = 0.0
     """Standard error of the accuracy from the random orders alone."""
     saving_full: PositiveNumber | None = None
     """Compute of the same strategy at the full budget over the policy's; null if unknown."""
@@ -77,9 +86,9 @@ class MeasuredPolicy(PolicyBlock):
 class Guarantee(PolicyBlock):
     """The promise for which the threshold was chosen: P(answer ≠ the full budget's answer) ≤ delta."""
 
-    delta: Annotated[float, Field(gt=0, lt=1)]
+    delta: Annotated[float, Field(gt=0, lt=1, strict=True)]
     """The largest share of problems with another answer."""
-    confidence: Annotated[float, Field(gt=0, lt=1)]
+    confidence: Annotated[float, Field(gt=0, lt=1, strict=True)]
     """Probability, over samples of problems, that the promise holds."""
     certified: bool
     """False if there were too few problems to certify delta; the rule then samples the full budget."""
@@ -96,13 +105,13 @@ class PolicyFile(PolicyBlock):
     """Meaning of the threshold, in words."""
     threshold: FiniteNumber
     """The rule stops when its score reaches the threshold."""
-    solutions: Annotated[int, Field(ge=1, le=10**6)]
+    solutions: Annotated[int, Field(ge=1, le=10**6, strict=True)]
     """Most solutions of a problem: the limit that was chosen with the threshold."""
-    full_solutions: Annotated[int, Field(ge=1, le=10**6)] | None = None
+    full_solutions: Annotated[int, Field(ge=1, le=10**6, strict=True)] | None = None
     """Solutions of the full budget, whose answer a promise is about; null if it is `solutions`."""
-    verifications: Annotated[int, Field(ge=0, le=10**6)] = 0
+    verifications: Annotated[int, Field(ge=0, le=10**6, strict=True)] = 0
     """Most verifications of a solution; 0 if the rule does not verify."""
-    lam: PositiveNumber | None = Field(default=None, alias="lambda")
+    lam: Lambda | None = Field(default=None, alias="lambda")
     """λ, the cost of a verification in solutions; null if the rule does not verify."""
     cost_model: str = "tokens"
     """The cost model that counts λ and compute."""

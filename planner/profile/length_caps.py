@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from isocompute.planner.profile.parts import (
     Knots,
     PositiveNumber,
     Share,
+    WholeNumber,
     check_probabilities,
     to_accuracy_array,
 )
@@ -36,7 +36,7 @@ class LengthCaps(BaseModel):
     limits: Knots
     cut: list[Share]
     tokens: list[PositiveNumber]
-    own_limit: Annotated[int, Field(ge=1)] | None = None
+    own_limit: WholeNumber | None = None
     solutions: Knots
     accuracy: list[list[list[float]]]
 

@@ -15,11 +15,25 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_val
 ACCURACY_DIGITS = 5
 """Decimal places of the accuracies in the file."""
 
-PositiveNumber = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegativeNumber = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Share = Annotated[float, Field(ge=0, le=1)]
+LARGEST_NUMBER = 1e18
+"""The largest tokens, seconds, FLOPs, bytes or parameters; with it, no sum or product of a plan overflows."""
+
+PositiveNumber = Annotated[float, Field(ge=1 / LARGEST_NUMBER, le=LARGEST_NUMBER, strict=True)]
+NonNegativeNumber = Annotated[float, Field(ge=0, le=LARGEST_NUMBER, strict=True)]
+FiniteNumber = Annotated[float, Field(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER, strict=True)]
+Share = Annotated[float, Field(ge=0, le=1, strict=True)]
+StandardError = Annotated[float, Field(ge=0, le=1, strict=True)]
+"""A standard error of an accuracy."""
+SMALLEST_LAMBDA, LARGEST_LAMBDA = 1e-6, 1e6
+"""The range of λ, the cost of a verification in solutions: no verifier is cheaper or dearer by such a factor."""
+Lambda = Annotated[float, Field(ge=SMALLEST_LAMBDA, le=LARGEST_LAMBDA, strict=True)]
+Rho = Annotated[float, Field(ge=0, le=LARGEST_LAMBDA, strict=True)]
+"""The cost of scoring a solution in solutions."""
+LARGEST_COUNT = 10**9
+WholeNumber = Annotated[int, Field(ge=1, le=LARGEST_COUNT, strict=True)]
+WholeNumberFromZero = Annotated[int, Field(ge=0, le=LARGEST_COUNT, strict=True)]
 RateEntry = tuple[Share | None, Share | None, Share | None]
-Knots = Annotated[list[Annotated[int, Field(ge=1, le=10**9)]], Field(min_length=1)]
+Knots = Annotated[list[WholeNumber], Field(min_length=1)]
 
 
 class Curve(BaseModel):
@@ -34,8 +48,8 @@ class Curve(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
     solutions: Knots
-    error: NonNegativeNumber | None = None
-    parameters: dict[str, float] = {}
+    error: StandardError | None = None
+    parameters: dict[str, FiniteNumber] = {}
     accuracy: list[list[float]]
 
     @model_validator(mode="after")
@@ -63,8 +77,8 @@ class Surface(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
     solutions: Knots
     verifications: Knots
-    error: NonNegativeNumber | None = None
-    parameters: dict[str, float] = {}
+    error: StandardError | None = None
+    parameters: dict[str, FiniteNumber] = {}
     accuracy: list[list[list[float]]]
 
     @model_validator(mode="after")
@@ -98,7 +112,7 @@ class Searches(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
-    numbers: Annotated[dict[str, list[Annotated[int, Field(ge=0, le=10**9)]]], Field(min_length=1)]
+    numbers: Annotated[dict[str, list[WholeNumberFromZero]], Field(min_length=1)]
     seeds: Knots
     cost: dict[str, list[PositiveNumber | None]]
     tokens: dict[str, dict[str, list[NonNegativeNumber | None]]] = {}
@@ -164,10 +178,10 @@ class MissingRows(BaseModel):
     failed_verifications: Share | None = None
     cut_solutions: Share
     cut_verifications: Share | None = None
-    problems: Annotated[int, Field(ge=1)]
+    problems: WholeNumber
     single: tuple[Share, Share] | None = None
     voted: tuple[Share, Share] | None = None
-    voted_solutions: Annotated[int, Field(ge=1)] | None = None
+    voted_solutions: WholeNumber | None = None
 
 
 class UnknownPart(BaseModel):
@@ -225,7 +239,7 @@ class ProblemRecord(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
     id: str | None = None
     digest: str | None = None
-    level: int | None = None
+    level: Annotated[int, Field(ge=-(2**31), lt=2**31, strict=True)] | None = None
     cluster: str | None = None
     tokens: dict[str, TokenMeans] = {}
 
@@ -294,7 +308,7 @@ class LoadPoint(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
     concurrency: PositiveNumber
     token_seconds: PositiveNumber
-    rows: Annotated[int, Field(ge=1)]
+    rows: WholeNumber
 
 
 class TimeSpread(BaseModel):
@@ -312,7 +326,7 @@ class TimeSpread(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
     ratios: Annotated[list[NonNegativeNumber], Field(min_length=33, max_length=33)]
-    rows: Annotated[int, Field(ge=1)]
+    rows: WholeNumber
     busy: PositiveNumber | None = None
     concurrency: PositiveNumber | None = None
     lengths: Annotated[list[NonNegativeNumber], Field(min_length=33, max_length=33)] | None = None
@@ -337,9 +351,9 @@ class ExtrapolatedCurve(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
     method: str
-    error: NonNegativeNumber
-    errors: dict[str, NonNegativeNumber] = {}
-    measured_to: Annotated[int, Field(ge=1)]
+    error: StandardError
+    errors: dict[str, StandardError] = {}
+    measured_to: WholeNumber
     solutions: Knots
     accuracy: list[list[float]]
 
@@ -371,13 +385,15 @@ class PublishedMultiples(BaseModel):
     source: str
     matches_at: PositiveNumber
     gains_at: PositiveNumber
-    gain: float
+    gain: Annotated[float, Field(ge=-1, le=1, strict=True)]
     plateau: PositiveNumber
 
 
 def classify_part(part: object) -> str:
     """Return the tag of a strategy's part, found from its keys."""
-    keys = set(part) if isinstance(part, dict) else set(getattr(part, "__dict__", ()))
+    if not isinstance(part, dict | BaseModel):
+        return "unknown"
+    keys = set(part) if isinstance(part, dict) else set(vars(part))
     if isinstance(part, UnknownPart) or not keys >= {"accuracy"}:
         return "unknown"
     if {"numbers", "seeds"} <= keys:

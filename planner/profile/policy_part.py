@@ -9,10 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
-from isocompute.planner.profile.parts import NonNegativeNumber, PositiveNumber, check_probabilities, to_accuracy_array
+from isocompute.planner.profile.parts import (
+    LARGEST_NUMBER,
+    FiniteNumber,
+    NonNegativeNumber,
+    PositiveNumber,
+    StandardError,
+    WholeNumber,
+    WholeNumberFromZero,
+    check_probabilities,
+    to_accuracy_array,
+)
 
-FiniteNumber = Annotated[float, Field(allow_inf_nan=False)]
-AtLeastOne = Annotated[float, Field(ge=1, allow_inf_nan=False)]
+AtLeastOne = Annotated[float, Field(ge=1, le=LARGEST_NUMBER, strict=True)]
 
 
 class PolicyPart(BaseModel):
@@ -42,10 +51,10 @@ class PolicyPart(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
     parameter: str
     thresholds: Annotated[list[FiniteNumber], Field(min_length=1)]
-    limits: list[Annotated[int, Field(ge=1)]] | None = None
-    most_solutions: Annotated[int, Field(ge=1)]
-    most_verifications: Annotated[int, Field(ge=0)] = 0
-    error: NonNegativeNumber = 0.0
+    limits: list[WholeNumber] | None = None
+    most_solutions: WholeNumber
+    most_verifications: WholeNumberFromZero = 0
+    error: StandardError = 0.0
     compute: list[PositiveNumber]
     percentile_95: list[NonNegativeNumber]
     hindsight: list[AtLeastOne] | None = None

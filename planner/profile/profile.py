@@ -3,39 +3,40 @@
 from __future__ import annotations
 
 import json
-import math
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from isocompute.errors import DataError
 from isocompute.planner.profile.length_caps import LengthCaps
 from isocompute.planner.profile.parts import (
+    LARGEST_LAMBDA,
+    SMALLEST_LAMBDA,
     Allocations,
     Curve,
     ExtrapolatedCurve,
+    Lambda,
     MissingRows,
     ModelRecord,
-    PositiveNumber,
     ProblemRecord,
     PublishedMultiples,
+    Rho,
     Searches,
     Surface,
     TimeSpread,
     UnknownPart,
     VerifierRates,
+    WholeNumber,
     code_clusters,
     select_strata,
 )
 from isocompute.planner.profile.policy_part import AnyPolicy, PolicyPart
 from isocompute.planner.profile.settled_votes import SettledVotes
+from isocompute.runners.parsing.printable import format_error_value
 from isocompute.runners.storage.files import write_output
 
 COUNTING_WAYS = ("completion", "prompts", "cached")
 """The ways of counting a row's tokens as compute, see `fits.cost.count_row_tokens`."""
-
-SMALLEST_LAMBDA, LARGEST_LAMBDA = 1e-6, 1e6
-"""The range of λ, the cost of a verification in solutions: no verifier is cheaper or dearer by such a factor."""
 
 UNKNOWN_LAMBDA_WARNING = (
     "λ, the cost of a verification in solutions, is unknown, because some rows lack token "
@@ -86,14 +87,14 @@ class Profile(BaseModel):
     format: Literal[2] = 2
     name: str
     description: str
-    problems: int = Field(ge=1)
+    problems: WholeNumber
     models: dict[str, ModelRecord] = {}
     sampling: dict[str, Any] | None = None
-    lam: float | None = Field(default=None, alias="lambda", gt=0, allow_inf_nan=False)
+    lam: Lambda | None = Field(default=None, alias="lambda")
     lambda_source: str | None = None
-    lambdas: dict[str, PositiveNumber | None] = {}
+    lambdas: dict[str, Lambda | None] = {}
     counting: Literal["completion", "prompts", "cached"] = "completion"
-    rhos: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)] | None] = {}
+    rhos: dict[str, Rho | None] = {}
     coverage: Curve | None = None
     verifier: VerifierRates | None = None
     missing: MissingRows | None = None
@@ -244,9 +245,7 @@ class Profile(BaseModel):
         """
         if not self.rhos:
             raise DataError(f"The profile '{self.name}' holds no scores, so ρ has no meaning; leave it out.")
-        if not (rho >= 0 and math.isfinite(rho)):
-            raise DataError(f"ρ is {rho:g}; the cost of scoring a solution in solutions must be 0 or more.")
-        return self.model_copy(update={"rhos": dict.fromkeys(COUNTING_WAYS, rho)})
+        return self.model_copy(update={"rhos": dict.fromkeys(COUNTING_WAYS, check_rho(rho))})
 
     def get_lambda(self, way: str) -> float:
         """Return λ by one way of counting tokens.
@@ -337,18 +336,36 @@ def read_lambda(lam: object) -> float:
     """Return λ as a number.
 
     Raises:
-        DataError: it is not a number.
+        DataError: it is not a number, or outside the range of `check_lambda`.
     """
-    return _to_number(lam, f"λ is {lam!r:.60}; it must be a number, or one of {', '.join(COUNTING_WAYS)}.")
+    sentence = f"λ is {format_error_value(lam)}; it must be a number, or one of {', '.join(COUNTING_WAYS)}."
+    return check_lambda(_to_number(lam, sentence))
 
 
 def check_rho(rho: object) -> float:
     """Return ρ as a number.
 
     Raises:
-        DataError: it is not a number.
+        DataError: it is not a number, below 0, or above 1e6.
     """
-    return _to_number(rho, f"ρ is {rho!r:.60}; it must be a number.")
+    number = _to_number(rho, f"ρ is {format_error_value(rho)}; it must be a number.")
+    if not 0 <= number <= LARGEST_LAMBDA:
+        raise DataError(
+            f"ρ is {number:g}; the cost of scoring a solution in solutions must lie from 0 to {LARGEST_LAMBDA:,.0f}."
+        )
+    return number
+
+
+def check_costs(lam: float | str | None, rho: float | None) -> None:
+    """Check λ and ρ as they are given, before work starts that takes long.
+
+    Raises:
+        DataError: one is not a cost.
+    """
+    if lam is not None and not (isinstance(lam, str) and lam in COUNTING_WAYS):
+        read_lambda(lam)
+    if rho is not None:
+        check_rho(rho)
 
 
 def _to_number(value: object, sentence: str) -> float:

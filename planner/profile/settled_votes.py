@@ -21,7 +21,7 @@ class SettledVotes(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
     solutions: Knots
-    shares: Annotated[list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=1)]
+    shares: Annotated[list[Annotated[float, Field(gt=0, le=1, strict=True)]], Field(min_length=1)]
     settled: list[list[list[float]]]
     right: list[list[list[float]]]
 

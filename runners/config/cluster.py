@@ -6,19 +6,22 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from isocompute.runners.config.base import ConfigBlock, Count
+from isocompute.runners.config.base import ConfigBlock
+
+ReplicaCount = Annotated[int, Field(ge=1, le=10**5, strict=True)]
+DeviceShare = Annotated[float, Field(ge=0, le=10**4, strict=True)]
 
 
 class ReplicaCounts(ConfigBlock):
     """The replicas of one role's model. Between ``min`` and ``max`` their number follows the number of requests."""
 
-    min: Count = 1
+    min: ReplicaCount = 1
     """The fewest replicas while the role has work."""
-    max: Count | None = None
+    max: ReplicaCount | None = None
     """The most replicas. As many as the cluster has room for, unless set."""
-    gpus: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    gpus: DeviceShare | None = None
     """The GPUs of a replica. Those that its engine's options ask for, unless set; 0 on a cluster without GPUs."""
-    cpus: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1
+    cpus: DeviceShare = 1
     """The CPU cores of a replica."""
 
     @model_validator(mode="after")
@@ -39,5 +42,5 @@ class ClusterConfig(ConfigBlock):
     """The verifier's replicas, if it is not the solver's model."""
     scorer: ReplicaCounts = ReplicaCounts()
     """The scorer's replicas."""
-    wait: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 60.0
+    wait: Annotated[float, Field(ge=0, le=7 * 86_400, strict=True)] = 60.0
     """The seconds to wait for room while no replica has any; more for a cluster that grows on demand."""

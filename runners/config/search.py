@@ -6,11 +6,14 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from isocompute.runners.config.base import ConfigBlock, Count, ParameterCount
+from isocompute.runners.config.base import ConfigBlock, ParameterCount
 from isocompute.runners.scorers.registry import SCORERS
 from isocompute.runners.search.registry import SEARCH_STRATEGIES, SearchStrategy
 
 DEFAULT_WIDTH = 4
+
+SearchSize = Annotated[int, Field(ge=1, le=2**16, strict=True)]
+"""The slots of a search, or the continuations of a beam."""
 
 DEFAULT_ROUNDS = 40
 """The most steps of a solution, as in the published studies of search."""
@@ -32,7 +35,7 @@ class ScorerRole(ConfigBlock):
     """The engine that runs the model."""
     prompt: str | None = None
     """The text before the solution, for a scorer that takes one."""
-    verifications: Count | None = None
+    verifications: Annotated[int, Field(ge=1, le=10**6, strict=True)] | None = None
     """With ``verdicts``: the number of verifications of a partial solution."""
     aggregate: Literal["last", "min", "prod", "mean"] = "last"
     """The score of a solution from those of its steps: the last, the least, the product or the mean."""
@@ -92,15 +95,15 @@ class SearchConfig(ConfigBlock):
 
     strategy: Annotated[str, AfterValidator(SEARCH_STRATEGIES.check_name)]
     """The search strategy."""
-    n: Annotated[tuple[Count, ...], Field(min_length=1)]
+    n: Annotated[tuple[SearchSize, ...], Field(min_length=1, max_length=1000)]
     """The number of slots, or several, each of which is a search."""
-    width: Count | None = None
+    width: SearchSize | None = None
     """M: continuations of a kept beam, slots of a subtree, or attempts in a chain of revisions. 4, unless set."""
-    rounds: Count = DEFAULT_ROUNDS
+    rounds: Annotated[int, Field(ge=1, le=10**5, strict=True)] = DEFAULT_ROUNDS
     """The most steps of a solution."""
-    lookahead: Annotated[int, Field(ge=0, strict=True)] = 0
+    lookahead: Annotated[int, Field(ge=0, le=10**4, strict=True)] = 0
     """The number of further steps that are sampled before a step is scored."""
-    seeds: Count = 1
+    seeds: Annotated[int, Field(ge=1, le=10**6, strict=True)] = 1
     """The number of repetitions, each with another seed."""
     select: Literal["vanilla", "weighted", "majority"] = "weighted"
     """The rule that selects the answer among the candidates."""

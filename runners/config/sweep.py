@@ -10,14 +10,24 @@ from pydantic import AfterValidator, Field, PrivateAttr, ValidationError, model_
 
 from isocompute.errors import ConfigError, DataError, RunError
 from isocompute.registry import Registry
-from isocompute.runners.config.base import ConfigBlock, Count, ParameterCount
+from isocompute.runners.config.base import (
+    ConfigBlock,
+    Count,
+    CountFromZero,
+    ParameterCount,
+    ProblemCount,
+    Seed,
+    TokenLimit,
+)
 from isocompute.runners.config.cluster import ClusterConfig, ReplicaCounts
 from isocompute.runners.config.search import ScorerRole, SearchConfig, SearchShape
 from isocompute.runners.config.taken import SourceRun
 from isocompute.runners.config.tasks import TASKS, FileTask, TaskConfig, find_task_block
 from isocompute.runners.documents import parse_yaml
+from isocompute.runners.engines.options import find_bad_option
 from isocompute.runners.engines.registry import ENGINES
 from isocompute.runners.grading.registry import GRADERS
+from isocompute.runners.parsing.printable import quote_value
 from isocompute.runners.scorers.registry import SCORERS
 from isocompute.runners.search.registry import SEARCH_STRATEGIES
 from isocompute.runners.storage.files import read_file, refuse_memory_path
@@ -44,11 +54,11 @@ class ModelRole(ConfigBlock):
     """A prompt by name, or the path of a text file with ``{question}``, and for a verifier ``{solution}``."""
     chat: bool = False
     """True if the prompt is sent as a user's message, through the model's chat template."""
-    temperature: Annotated[float, Field(ge=0, le=10)] = 0.7
+    temperature: Annotated[float, Field(ge=0, le=10, strict=True)] = 0.7
     """The sampling temperature."""
-    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    top_p: Annotated[float, Field(gt=0, le=1, strict=True)] = 1.0
     """The share of the probability that sampling keeps at each token."""
-    max_tokens: Count = 1024
+    max_tokens: TokenLimit = 1024
     """The most tokens of a completion; a longer one is cut and counted as cut."""
     stop: tuple[str, ...] = ()
     """Texts at which a completion ends."""
@@ -86,15 +96,15 @@ class Sweep(ConfigBlock):
     """The model that writes solutions."""
     verifier: ModelRole | None = None
     """The model that judges solutions."""
-    solutions: Annotated[int, Field(ge=0, strict=True)] | None = None
+    solutions: CountFromZero | None = None
     """S, the number of solutions of each problem."""
     solutions_from: Annotated[str, Field(min_length=1)] | None = None
     """The run whose problems and solutions are taken."""
-    problems: Count | None = None
+    problems: ProblemCount | None = None
     """With ``solutions_from``: the number of problems that are taken. All, unless set."""
     thinking_end: Annotated[str, Field(min_length=1)] | None = None
     """With ``solutions_from``: replaces the ``thinking_end`` of the other run's solver."""
-    verifications: Annotated[int, Field(ge=0, strict=True)] = 0
+    verifications: CountFromZero = 0
     """V, the number of verifications of each verified solution."""
     verified: Count | None = None
     """The number of solutions of each problem that are verified, the first ones. All, unless set."""
@@ -104,13 +114,13 @@ class Sweep(ConfigBlock):
     """The text that ends a step."""
     boxed_ends: bool = False
     """True if a closed box ends a search's solution."""
-    scored: Annotated[int, Field(ge=0, strict=True)] = 0
+    scored: CountFromZero = 0
     """The number of solutions of each problem that are scored, the first ones."""
     searches: tuple[SearchConfig, ...] = ()
     """The searches that are run on each problem."""
-    seed: int = 0
+    seed: Seed = 0
     """The number that the seeds of all rows are derived from, with their keys."""
-    checkpoint_seconds: Annotated[float, Field(gt=0)] = 5.0
+    checkpoint_seconds: Annotated[float, Field(gt=0, le=86_400, strict=True)] = 5.0
     """The seconds between two parts that are written; a sweep that is killed loses at most these."""
     cluster: ClusterConfig | None = None
     """The replicas of each role on a Ray cluster; read with ``--on`` only."""
@@ -164,6 +174,19 @@ class Sweep(ConfigBlock):
             raise ValueError(f"two searches have the same strategy, n, width and lookahead: {tuple(repeated[0])}")
         if len({search.revision_prompt for search in self.searches} - {None}) > 1:
             raise ValueError("all revisions must use the same 'prompt'")
+        return self
+
+    @model_validator(mode="after")
+    def _check_options(self) -> Sweep:
+        known = ENGINES[self.engine].options
+        for name, role in (("solver", self.solver), ("verifier", self.verifier)):
+            if role is not None and (fault := find_bad_option(known, role.options)):
+                raise ValueError(f"{name}.options: {fault}")
+        if self.scorer is not None and not self.scorer.uses_verifier:
+            scorer = SCORERS[self.scorer.kind]
+            known = () if scorer.loader else ENGINES[self.scorer.engine].options
+            if fault := find_bad_option(known, self.scorer.options):
+                raise ValueError(f"scorer.options: {fault}")
         return self
 
     def _describe_excess(self, solutions: int | None) -> str | None:
@@ -407,4 +430,4 @@ def explain_validation_error(error: ValidationError, given: object) -> str:
     message = message[0].lower() + message[1:]
     if first["type"] == "model_type":
         message = "it must be a block of keys"
-    return f"{where}: {message}; got {first['input']!r}." if where else f"{message}."
+    return f"{where}: {message}; got {quote_value(first['input'])}." if where else f"{message}."

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import Field, model_validator
 
-from isocompute.runners.config.base import ConfigBlock
-
-RowCount = Annotated[int, Field(ge=0, strict=True)]
+from isocompute.runners.config.base import ConfigBlock, CountFromZero
 
 
 class SourceRun(ConfigBlock):
@@ -45,9 +43,9 @@ class SourceRun(ConfigBlock):
     models: dict[str, dict[str, str]] = Field(default_factory=dict)
     parameters: dict[str, float] = Field(default_factory=dict)
     prompts: dict[str, Any] = Field(default_factory=dict)
-    problems: RowCount
-    solutions: RowCount
-    failed: RowCount
+    problems: CountFromZero
+    solutions: CountFromZero
+    failed: CountFromZero
     digest: str
 
     @model_validator(mode="after")

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, ValidationInfo, field_validator
 
 from isocompute.registry import Registry, load_object
-from isocompute.runners.config.base import ConfigBlock, Count
+from isocompute.runners.config.base import ConfigBlock, ProblemCount, Seed
 from isocompute.runners.grading.registry import GRADERS
 
 
@@ -28,22 +28,22 @@ class LabTask(TaskBlock):
     """Problems from the lab's generator."""
 
     name: Literal["lab"]
-    problems: Count = 100
+    problems: ProblemCount = 100
     """The number of problems."""
-    levels: list[int] = Field(default=[1, 2, 3, 4, 5], min_length=1)
+    levels: list[Annotated[int, Field(strict=True)]] = Field(default=[1, 2, 3, 4, 5], min_length=1, max_length=100)
     """The levels of difficulty, which take turns."""
-    seed: int = 0
+    seed: Seed = 0
     """The seed of the generator."""
 
 
 class BenchmarkTask(TaskBlock):
     """A benchmark from the hub; ``seed`` orders the options of multiple-choice problems."""
 
-    problems: Count | None = None
+    problems: ProblemCount | None = None
     """The number of problems, the first ones. All, unless set."""
     revision: Annotated[str, Field(min_length=1)] | None = None
     """The commit of the dataset. The one that this version names, unless set."""
-    seed: int = 0
+    seed: Seed = 0
     """Orders the options of multiple-choice problems."""
 
 
@@ -53,9 +53,9 @@ class GymTask(TaskBlock):
     name: Literal["reasoning-gym"]
     generator: str
     """The name of the generator."""
-    problems: Count = 100
+    problems: ProblemCount = 100
     """The number of problems."""
-    seed: int = 0
+    seed: Seed = 0
     """The seed of the generator."""
     options: dict[str, Any] = Field(default_factory=dict)
     """Options that the generator is given as they are."""
@@ -89,9 +89,9 @@ class FileTask(ConfigBlock):
     """The columns of the options of a multiple-choice problem."""
     grader: Annotated[str, AfterValidator(GRADERS.check_name)] | None = None
     """The grader. It is chosen by the form of the right answers, unless set."""
-    problems: Count | None = None
+    problems: ProblemCount | None = None
     """The number of problems, the first ones. All, unless set."""
-    seed: int = 0
+    seed: Seed = 0
     """Orders the options of multiple-choice problems."""
     unanswered: bool = False
     """True if right answers may be missing."""

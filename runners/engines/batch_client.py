@@ -21,6 +21,7 @@ import httpx
 
 from isocompute.errors import ConfigError, EngineError
 from isocompute.runners.engines.openai_protocol import parse_error_message
+from isocompute.runners.engines.options import SERVER_OPTIONS, find_bad_option
 from isocompute.runners.engines.redaction import (
     RedactingFilter,
     build_redactor,
@@ -118,8 +119,9 @@ class BatchClient:
         servers, secrets = parse_servers(urls, key_env, what)
         if len(servers) > 1:
             raise ConfigError(f"The {what} takes one URL, because a batch is known to one server; got {len(servers)}.")
-        if not (timeout > 0 and patience > 0 and backoff > 0):
-            raise ConfigError(f"The {what} needs timeout, patience and backoff above 0.")
+        numbers = {"timeout": timeout, "patience": patience, "backoff": backoff}
+        if fault := find_bad_option(SERVER_OPTIONS, numbers):
+            raise ConfigError(f"The {what}: {fault}.")
         (self.server,) = servers
         self.what, self.patience, self.backoff, self.key_env = what, patience, backoff, key_env
         redact = build_redactor(secrets)

@@ -25,3 +25,20 @@ def apply_template(tokenizer: Any, model: str, prompt: str) -> str:
         raise EngineError(
             f"The chat template of '{model}' cannot be used: {reason}; for a model without one, set chat: false."
         ) from error
+
+
+def check_chat_template(model: str) -> None:
+    """Raise unless a local checkpoint has a chat template that can be used.
+
+    Raises:
+        EngineError: it has none, or one that cannot be used, or its tokenizer cannot be read.
+    """
+    from transformers import AutoTokenizer
+
+    from isocompute.runners.engines.checkpoint import build_load_error
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=False)
+    except Exception as error:  # many kinds are raised here; each means that the tokenizer cannot be read
+        raise build_load_error(model, error) from error
+    apply_template(tokenizer, model, "1+1?")

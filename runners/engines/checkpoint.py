@@ -19,6 +19,7 @@ from safetensors import SafetensorError, safe_open
 
 from isocompute.errors import EngineError
 from isocompute.runners.cost.model_size import FLOAT_DTYPES, SafetensorsHeader, read_safetensors_header
+from isocompute.runners.engines.config_file import check_config_file
 
 WEIGHTS_FILE, WEIGHTS_INDEX_FILE = "model.safetensors", "model.safetensors.index.json"
 
@@ -110,6 +111,7 @@ def check_checkpoint_files(
     folder = find_checkpoint_folder(model, revision, cache)
     if folder is None:
         return False
+    check_config_file(model, folder)
     local = Path(model).expanduser().is_dir()
     file_of_tensor = read_weights_index(model, folder)
     stored: dict[str, set[str]] = {}

@@ -36,6 +36,7 @@ from isocompute.runners.engines.batch_records import (
     encode_record,
     read_records,
 )
+from isocompute.runners.engines.options import POLL, SERVER_OPTIONS, find_bad_option
 from isocompute.runners.engines.redaction import cut_message
 
 OPENAI_URL = "https://api.openai.com/v1"
@@ -83,8 +84,8 @@ class OpenAIBatchEngine:
         records: RecordFiles | None = None,
     ) -> None:
         what = "engine 'openai-batch'"
-        if not (poll > 0 and retries >= 0):
-            raise ConfigError(f"The {what} needs poll above 0 and retries ≥ 0.")
+        if fault := find_bad_option((POLL, *SERVER_OPTIONS), {"poll": poll, "retries": retries}):
+            raise ConfigError(f"The {what}: {fault}.")
         self.extra = dict(extra or {})
         json.dumps(self.extra)  # raises a TypeError now rather than during a run
         self.model, self.poll, self.retries = model, poll, retries

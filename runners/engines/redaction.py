@@ -148,9 +148,10 @@ def list_short_forms(secret: str) -> set[str]:
 
 
 def list_plain_forms(secret: str) -> set[str]:
-    """Return the reduced forms of a secret: with its escapes decoded, left as they are, and percent-encoded."""
+    """Return the reduced forms of a secret: its escapes decoded, or as they are, percent-encoded, and backwards."""
     return {
         reduce_text(secret),
+        reduce_text(secret[::-1]),
         secret.casefold().translate(build_reduction_table()),
         reduce_text(encode_percent(secret)),
     } - {""}

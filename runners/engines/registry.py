@@ -10,6 +10,15 @@ from typing import Any
 from isocompute.errors import ConfigError, EngineError
 from isocompute.registry import Registry, load_object
 from isocompute.runners.engines.base import Engine
+from isocompute.runners.engines.options import (
+    CONCURRENCY,
+    POLL,
+    SERVER_OPTIONS,
+    TRANSFORMERS_OPTIONS,
+    VLLM_OPTIONS,
+    EngineOption,
+    find_bad_option,
+)
 
 
 @dataclass(frozen=True)
@@ -28,6 +37,7 @@ class EngineEntry:
             then takes them as ``records``, a `RecordFiles`.
         size_reader: ``module:function`` that takes a model's name and options, and asks the server for the number of
             parameters; it returns None if that is unknown. Empty if there is no server.
+        options: the options whose values are checked before any work starts; others are left to the engine.
     """
 
     loader: str
@@ -37,6 +47,7 @@ class EngineEntry:
     extra: str = ""
     size_reader: str = ""
     keeps_records: bool = False
+    options: tuple[EngineOption, ...] = ()
 
 
 OPENAI = EngineEntry(
@@ -46,6 +57,7 @@ OPENAI = EngineEntry(
     free_options=frozenset({"urls", "concurrency", "timeout", "retries", "patience", "backoff", "key_env"}),
     extra="openai",
     size_reader="isocompute.runners.engines.server_sizes:fetch_served_parameters",
+    options=(CONCURRENCY, *SERVER_OPTIONS),
 )
 OPENAI_BATCH = EngineEntry(
     "isocompute.runners.engines.openai_batch:OpenAIBatchEngine",
@@ -54,12 +66,14 @@ OPENAI_BATCH = EngineEntry(
     free_options=frozenset({"urls", "poll", "retries", "timeout", "patience", "backoff", "key_env"}),
     extra="openai",
     keeps_records=True,
+    options=(POLL, *SERVER_OPTIONS),
 )
 TRANSFORMERS = EngineEntry(
     "isocompute.runners.engines.transformers:TransformersEngine",
     "Hugging Face transformers in this process",
     is_local=True,
     extra="transformers",
+    options=TRANSFORMERS_OPTIONS,
 )
 VLLM = EngineEntry(
     "isocompute.runners.engines.devices:load_vllm",
@@ -67,6 +81,7 @@ VLLM = EngineEntry(
     is_local=True,
     free_options=frozenset({"replicas", "device_ids", "in_flight"}),
     extra="vllm",
+    options=VLLM_OPTIONS,
 )
 
 ENGINES_MODULE = "isocompute.runners.engines.registry"
@@ -114,6 +129,8 @@ def load_engine(name: str, model: str, **options: Any) -> Engine:
         EngineError: the library is not installed, the folder does not exist, or the model cannot be loaded.
     """
     entry = ENGINES.find(name)
+    if fault := find_bad_option(entry.options, {key: value for key, value in options.items() if key != "records"}):
+        raise ConfigError(f"The engine '{name}': {fault}.")
     if entry.is_local:
         check_model_folder(model)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

@@ -25,8 +25,11 @@ from urllib.request import getproxies
 import httpx
 
 from isocompute.errors import ConfigError, EngineError
+from isocompute.limits import DOCUMENT_GIB, fits_memory
+from isocompute.runners.documents import estimate_json_bytes
 from isocompute.runners.engines.clock import Stopwatch, add_time_span
 from isocompute.runners.engines.openai_protocol import parse_error_message
+from isocompute.runners.engines.options import CONCURRENCY, SERVER_OPTIONS, find_bad_option
 from isocompute.runners.engines.redaction import (
     RedactingFilter,
     build_redactor,
@@ -92,10 +95,10 @@ class ServerClient(ABC, Generic[RequestT, ResultT]):
         backoff: float = 1.0,
         key_env: str = "OPENAI_API_KEY",
     ) -> None:
-        if not (concurrency >= 1 and timeout > 0 and retries >= 0 and patience > 0 and backoff > 0):
-            raise ConfigError(
-                f"The {what} needs concurrency ≥ 1, retries ≥ 0, and timeout, patience and backoff above 0."
-            )
+        numbers = {"concurrency": concurrency, "timeout": timeout, "retries": retries}
+        numbers |= {"patience": patience, "backoff": backoff}
+        if fault := find_bad_option((CONCURRENCY, *SERVER_OPTIONS), numbers):
+            raise ConfigError(f"The {what}: {fault}.")
         servers, secrets = parse_servers(urls, key_env, what)
         self.redact = build_redactor(secrets)
         self.redact_text = build_text_redactor(secrets)
@@ -234,6 +237,8 @@ class ServerClient(ABC, Generic[RequestT, ResultT]):
             why = self.redact_message(str(error)) or type(error).__name__
             raise LostResponseError(why, gone=gone, responded=False) from None
         status = answer.status_code
+        if answer.is_success and not fits_memory(estimate_json_bytes(content), DOCUMENT_GIB):
+            raise LostResponseError(f"an answer whose values would take more than {DOCUMENT_GIB:g} GiB")
         if answer.is_success:
             try:
                 return add_time_span(self.parse_answer(request, json.loads(content)), span)
@@ -271,7 +276,7 @@ class ServerClient(ABC, Generic[RequestT, ResultT]):
         return f"{server.url}: HTTP {answer.status_code}" if answer.is_server_error else None
 
 
-async def read_response_body(answer: httpx.Response) -> bytes:
+async def read_response_body(answer: httpx.Response) -> bytearray:
     """Return the body of a response, and release its connection.
 
     Raises:
@@ -285,7 +290,7 @@ async def read_response_body(answer: httpx.Response) -> bytes:
                 raise LostResponseError(f"an answer of more than {LONGEST_RESPONSE_BYTES:,} bytes")
     finally:
         await answer.aclose()
-    return bytes(content)
+    return content
 
 
 def find_loop_error(work: Future[None], what: str) -> BaseException:

@@ -6,6 +6,7 @@ are no texts, so nothing can be graded again, and no tokens.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isocompute.errors import DataError
+from isocompute.limits import DOCUMENT_GIB, require_memory
 from isocompute.runners.imports.rows import ImportedProblem, ImportedRow, ImportedSolution, ImportedVerification
 from isocompute.runners.imports.source import ARCHIVE_ERRORS, ImportSource
+
+ARRAY_NAMES = ("answers", "gold", "scores")
 
 MAX_ARRAY_BYTES = 2**31
 """Bytes of the largest array."""
@@ -47,6 +51,25 @@ def read_array_rows(source: ImportSource) -> Iterator[ImportedRow]:
                 yield ImportedVerification(name, i, f"{where}, solution {i}, verification {j}", verdict=verdict)
 
 
+def read_array(archive: Any, name: str, path: Path) -> NDArray[Any]:
+    """Return an array of an .npz file, whose header says its size before any of it is read.
+
+    Raises:
+        DataError: it would take too much memory.
+        ValueError: it holds objects, or is damaged.
+    """
+    with archive.zip.open(f"{name}.npy") as member:
+        formats: Any = np.lib.format
+        version = formats.read_magic(member)
+        read_header = {(1, 0): formats.read_array_header_1_0, (2, 0): formats.read_array_header_2_0}
+        if version not in read_header:
+            raise ValueError(f"the format of '{name}' is not known")
+        shape, _, dtype = read_header[version](member)
+    require_memory(math.prod(shape) * dtype.itemsize, f"{path}, '{name}', of the shape {shape},", DOCUMENT_GIB)
+    array: NDArray[Any] = archive[name]
+    return array
+
+
 def load_sc_genrm_arrays(path: Path) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]:
     """Return the checked answers, gold and scores; the scores may be missing.
 
@@ -61,7 +84,7 @@ def load_sc_genrm_arrays(path: Path) -> tuple[NDArray[Any], NDArray[Any], NDArra
                     raise DataError(
                         f"{path}: '{info.filename}' has {info.file_size:,} bytes; at most {MAX_ARRAY_BYTES:,} are read."
                     )
-            arrays = {name: archive[name] for name in ("answers", "gold", "scores") if name in archive}
+            arrays = {name: read_array(archive, name, path) for name in ARRAY_NAMES if name in archive}
     except DataError:
         raise
     except (*ARCHIVE_ERRORS, AttributeError, MemoryError, SyntaxError, TypeError) as error:

@@ -13,9 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from isocompute.errors import DataError
+from isocompute.limits import WORK_GIB
 from isocompute.runners.documents import check_column_names
 from isocompute.runners.imports.packed import get_file_ending, measure_position, open_source_file
 from isocompute.runners.imports.source import MAX_DOCUMENT_BYTES, ImportSource
+from isocompute.runners.storage.parquet_sizes import check_parquet_size
 
 TABLE_ENDINGS = (".csv", ".parquet", ".jsonl", ".json")
 
@@ -117,6 +119,7 @@ def read_parquet_table(
         check_column_names(file.schema_arrow.names, str(path))
         source.seen_columns.update(dict.fromkeys(file.schema_arrow.names))
         wanted = [column for column in file.schema_arrow.names if columns is None or column in columns]
+        check_parquet_size(file, wanted, str(path), usual=WORK_GIB)
         for batch in file.iter_batches(batch_size=1000, columns=wanted):
             for row in batch.to_pylist():
                 number += 1
@@ -124,7 +127,7 @@ def read_parquet_table(
             source.bytes_read = source.total_bytes * number // max(file.metadata.num_rows, 1)
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path} is not a Parquet file: {str(error).splitlines()[0].rstrip('.')}.") from None
-    except ValueError as error:  # text that is not UTF-8, or a block with a name twice
+    except (ValueError, OverflowError) as error:  # text that is not UTF-8, a block with a name twice, a time
         if isinstance(error, DataError):
             raise
         raise DataError(f"{path}, after row {number}: a row cannot be read: {str(error).rstrip('.')}.") from None

@@ -39,3 +39,17 @@ def format_short_number(number: float | None) -> str:
             return f"{float(f'{number:.3g}'):g}{unit}"
         number /= 1000
     raise AssertionError
+
+
+def quote_value(value: object) -> str:
+    """Return a value as Python writes it, for an error.
+
+    Python writes no whole number of more than 4,300 digits, which a file can hold in hexadecimal.
+
+    >>> quote_value("a"), quote_value([10**5000])
+    ("'a'", 'a number of thousands of digits')
+    """
+    try:
+        return repr(value)
+    except ValueError:
+        return "a number of thousands of digits"

@@ -14,6 +14,7 @@ from isocompute.runners.engines.registry import describe_missing_package
 from isocompute.runners.grading import Grader
 from isocompute.runners.prompts import Prompt
 from isocompute.runners.sampling.served_sizes import collect_served_sizes, list_served_roles
+from isocompute.runners.sampling.work_plan import check_generated_problems, check_work
 from isocompute.runners.storage.manifest import build_manifest, check_run_compatibility, check_solver_compatibility
 from isocompute.runners.storage.provenance import LOGGED_GRADER, read_grader_title
 from isocompute.runners.storage.run import Run
@@ -55,6 +56,7 @@ def prepare_sweep(config: Sweep) -> PreparedSweep:
     """
     run = Run(config.run)
     if config.task is not None:
+        check_generated_problems(config)
         task = tasks.load_task(config.task)
         return prepare_task(config, replace(task, grader=find_sweep_grader(config, run, task.grader)))
     source = read_source_solutions(config, run)
@@ -98,6 +100,7 @@ def prepare_models(
         source: the problems and solutions of the source run.
     """
     run = Run(config.run)
+    check_work(config, len(problems), run)
     texts = {} if config.solver is None else {"solver": prompts.load_prompt(config.solver.prompt, needs=("question",))}
     if config.verifier is not None:
         texts["verifier"] = prompts.load_prompt(config.verifier.prompt, needs=("question", "solution"))
@@ -120,7 +123,8 @@ def check_models(config: Sweep) -> None:
     """Raise unless all checkpoints of a sweep are complete, so that no fault appears only after hours of solving.
 
     Raises:
-        EngineError: a model lacks weights or has some that are not finite, or the package that reads them is missing.
+        EngineError: a model lacks weights or has some that are not finite, lacks the template of a chat, or the package
+            that reads them is missing.
     """
     roles = (config.solver, config.verifier) if engines.ENGINES[config.engine].is_local else ()
     models: set[tuple[str, str, str | None]] = {(role.model, config.engine, None) for role in roles if role is not None}
@@ -130,6 +134,7 @@ def check_models(config: Sweep) -> None:
             models.add((scorer.model, scorer.engine, entry.head))
     if folders := [model for model in models if engines.is_checkpoint_folder(model[0])]:
         try:
+            from isocompute.runners.engines.chat import check_chat_template
             from isocompute.runners.engines.whole import check_weights
             from isocompute.runners.scorers.heads import REWARD_MODEL_CLASSES
         except ImportError as error:
@@ -139,6 +144,9 @@ def check_models(config: Sweep) -> None:
 
         for model, engine, head in folders:
             check_weights(model, engine, None if head is None else REWARD_MODEL_CLASSES[head])
+        for model in sorted({role.model for role in roles if role is not None and role.chat}):
+            if engines.is_checkpoint_folder(model):
+                check_chat_template(model)
 
 
 def check_existing_run(ready: PreparedSweep) -> None:

@@ -12,6 +12,7 @@ from isocompute.errors import ConfigError, EngineError
 from isocompute.registry import Registry, load_object
 from isocompute.runners import engines
 from isocompute.runners.engines.devices import assign_devices
+from isocompute.runners.engines.options import find_bad_option
 from isocompute.runners.engines.registry import describe_missing_package
 from isocompute.runners.engines.replicas import load_replicas
 from isocompute.runners.scorers.base import Scorer
@@ -133,6 +134,8 @@ def load_scorer(kind: str, model: str, engine: str = "vllm", prompt: str | None 
     if entry.uses_verifier:
         raise ConfigError(f"The scorer '{kind}' takes no model, because it uses the sweep's verifier.")
     check_scorer_engine(kind, engine)
+    if not entry.loader and (fault := find_bad_option(engines.ENGINES[engine].options, options)):
+        raise ConfigError(f"The scorer '{kind}' in {engine}: {fault}.")
     if prompt is not None and not entry.has_prompt:
         raise ConfigError(f"The scorer '{kind}' has a fixed format; leave the prompt out.")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

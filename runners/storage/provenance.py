@@ -7,9 +7,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from isocompute.errors import DataError
-from isocompute.runners.config.base import ConfigBlock
+from isocompute.runners.config.base import ConfigBlock, CountFromZero
 from isocompute.runners.config.sweep import Sweep, extract_sweep
-from isocompute.runners.config.taken import RowCount, SourceRun
+from isocompute.runners.config.taken import SourceRun
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import GRADES_TABLE
 
@@ -46,13 +46,13 @@ class ImportedRun(ConfigBlock):
 
     format: str
     source: str
-    files: RowCount
+    files: CountFromZero
     sha256: str | None = None
     task: str
     solver: str | None = None
     verifier: str | None = None
     aggregate: str | None = None
-    rows: dict[str, RowCount]
+    rows: dict[str, CountFromZero]
     unknown: tuple[str, ...] = ()
     problems_with: int | None = None
     short_problems: int = 0

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from isocompute.errors import DataError
+from isocompute.limits import require_memory
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.scan import scan_table
 from isocompute.runners.storage.schema import RunTable
@@ -44,6 +45,8 @@ class RowStates:
 
     def __init__(self, problems: Sequence[str], sizes: Sequence[int]) -> None:
         self.problems, self.sizes = list(problems), tuple(sizes)
+        rows = math.prod((len(self.problems), *self.sizes))
+        require_memory(rows, f"The states of {rows:,} rows that are requested")
         self._known = pa.array(self.problems, pa.string())
         self._positions = {name: at for at, name in enumerate(self.problems)}
         self.codes: NDArray[np.uint8] = np.zeros((len(self.problems), *self.sizes), dtype=np.uint8)

@@ -46,6 +46,7 @@ from isocompute.runners.storage.files import (
 )
 from isocompute.runners.storage.leases import LOCK_FILE
 from isocompute.runners.storage.locking import LOCK_FILE_PATTERN, RunLock, lock_run
+from isocompute.runners.storage.parquet_sizes import check_parquet_size
 from isocompute.runners.storage.part_names import (
     JOINED_FORMAT,
     PART_FILE_PATTERN,
@@ -277,6 +278,7 @@ class Run:
                 part = pq.ParquetFile(file, page_checksum_verification=True)
                 columns_in_file = table.find_columns(part.schema_arrow, path)
                 present = {name: columns_in_file[name] for name in schema.names if name in columns_in_file}
+                check_parquet_size(part, list(present.values()), path)
                 content, rows = part.read(columns=list(present.values())), part.metadata.num_rows
         except (pa.ArrowException, OSError) as error:
             reason = str(error).splitlines()[0].rstrip(".")
@@ -346,6 +348,14 @@ class Run:
         if table.has_status:
             frame = frame[frame["status"] == "ok"]
         return set(frame[table.key_names].itertuples(index=False, name=None))
+
+    def count_rows(self, table: RunTable) -> int:
+        """Return the number of rows in a table's parts, as their footers say; 0 in a part that cannot be read."""
+        total = 0
+        for path in self.list_parts(table):
+            with suppress(pa.ArrowException, OSError), self.open_part(path, []) as file:
+                total += pq.ParquetFile(file).metadata.num_rows
+        return total
 
     def replace_table(self, table: RunTable, rows: Iterable[Mapping[str, Any]]) -> None:
         """Write a table as a single part that replaces the former one whole or not at all."""

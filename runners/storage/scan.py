@@ -17,6 +17,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from isocompute.errors import DataError
+from isocompute.limits import WORK_GIB
+from isocompute.runners.storage.parquet_sizes import check_parquet_size
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import RunTable
 
@@ -61,6 +63,7 @@ def scan_part(run: Run, table: RunTable, path: str, columns: Sequence[str]) -> I
             part = pq.ParquetFile(file, page_checksum_verification=True)
             names = table.find_columns(part.schema_arrow, path)
             present = [names[name] for name in schema.names if name in names]
+            check_parquet_size(part, present, path, usual=WORK_GIB)
             if not present:  # all of the columns are younger than the part
                 yield pa.table([pa.nulls(part.metadata.num_rows, field.type) for field in schema], schema=schema)
                 return

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from isocompute.errors import ConfigError, DataError, RunError
 from isocompute.runners.documents import NotJSONError, check_column_names, parse_json
 from isocompute.runners.storage.files import read_file
+from isocompute.runners.storage.parquet_sizes import OBJECT_BYTES, check_parquet_size
 from isocompute.runners.tasks.problem import Problem, ProblemColumns, read_problem_rows, require_columns
 
 MAX_TASK_BYTES = 256 * 2**20
@@ -120,10 +121,11 @@ def read_task_parquet(path: str, content: bytes, columns: ProblemColumns) -> Pro
         file = pq.ParquetFile(pa.BufferReader(content))
         require_columns(path, columns, file.schema_arrow.names)
         check_column_names(file.schema_arrow.names, path)
+        check_parquet_size(file, columns.find_present(file.schema_arrow.names), path, OBJECT_BYTES)
         rows = file.read(columns.find_present(file.schema_arrow.names)).to_pylist()
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path} is not a Parquet file: {str(error).splitlines()[0]}") from None
-    except ValueError as error:  # text that is not UTF-8, or a block with a name twice
+    except (ValueError, OverflowError) as error:  # text that is not UTF-8, a block with a name twice, a time
         if isinstance(error, DataError):
             raise
         raise DataError(f"{path}: a row cannot be read: {str(error).rstrip('.')}.") from None

@@ -115,7 +115,7 @@ def test_accuracies_are_rounded_into_the_unit_interval():
     [
         (lambda c: c.pop("problems"), "problems: Field required."),
         (lambda c: c.update(problems=4), "the file: 'per_problem' has 3 problems; it must have 4."),
-        (lambda c: c.update({"lambda": float("inf")}), "lambda: Input should be a finite number."),
+        (lambda c: c.update({"lambda": float("inf")}), "lambda: Input should be less than or equal to 1000000."),
         (
             lambda c: c["strategies"]["sc"].update(solutions=[1, 3, 2]),
             "strategies.sc: 'solutions' and 'verifications' must increase.",

@@ -290,7 +290,7 @@ def test_the_loader_gives_it_a_name_that_is_no_folder(stage, connect):
         ({"urls": "http://u:secret@host:port/v1"}, "URL number 1"),
         ({"urls": "https://host/v1?api-key=secret"}, "URL number 1"),
         ({"urls": [5]}, "URL number 1"),
-        ({"urls": "http://a", "concurrency": 0}, "concurrency ≥ 1"),
+        ({"urls": "http://a", "concurrency": 0}, "must be a whole number from 1 to 4,096"),
         ({"urls": "http://a", "timeout": -1}, "above 0"),
         ({"urls": "http://a", "concurency": 3}, "concurency"),
         ({"urls": "http://a", "extra": {"top_k": {1}}}, "not JSON serializable"),

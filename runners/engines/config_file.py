@@ -1,0 +1,74 @@
+"""A check of a checkpoint's config.json, before a library builds a model of the sizes that it names."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+from isocompute.errors import EngineError
+
+CONFIG_FILE = "config.json"
+
+LONGEST_CONFIG_BYTES = 2**24
+"""Bytes of the longest config.json that is read."""
+
+COUNT_PATTERN = re.compile(r"(?:num_|n_).*|.*(?:_layers|_experts|_heads)|n_?layers?")
+"""Names of numbers of layers, heads and experts: a library builds as many modules, one after the other."""
+
+MOST_MODULES = 20_000
+LARGEST_SIZE = 2**40
+
+SIZE_NAMES = ("hidden_size", "intermediate_size", "vocab_size", "num_hidden_layers", "num_attention_heads")
+"""Numbers that are whole and above zero wherever they stand."""
+
+
+def check_config_file(model: str, folder: Path) -> None:
+    """Raise unless config.json is a block of keys whose numbers a model can have.
+
+    Raises:
+        EngineError: it is not; the message names the file and the key.
+    """
+    path = folder / CONFIG_FILE
+    start = f"The model '{model}' cannot be loaded: {CONFIG_FILE}"
+    try:
+        if path.stat().st_size > LONGEST_CONFIG_BYTES:
+            raise EngineError(f"{start} has more than {LONGEST_CONFIG_BYTES:,} bytes.")
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return  # the caller says so
+    except OSError as error:
+        raise EngineError(f"{start} cannot be read: {error.strerror}.") from None
+    except (ValueError, RecursionError):
+        raise EngineError(f"{start} is not JSON.") from None
+    if not isinstance(content, dict):
+        raise EngineError(f"{start} is not a block of keys.")
+    if fault := find_config_fault(content):
+        raise EngineError(f"{start}: {fault}.")
+
+
+def find_config_fault(content: dict[str, Any]) -> str | None:
+    """Return which number of a configuration a model cannot have; None if it can have all.
+
+    >>> find_config_fault({"num_hidden_layers": 10**9})
+    "'num_hidden_layers' is 1,000,000,000; the most is 20,000"
+    >>> find_config_fault({"text_config": {"hidden_size": "64"}})
+    "'text_config.hidden_size' must be a whole number above zero"
+    """
+    blocks = [("", content)]
+    while blocks:
+        path, block = blocks.pop()
+        for name, value in block.items():
+            if isinstance(value, dict):
+                blocks.append((f"{path}{name}.", value))
+            if name in SIZE_NAMES and value is not None and (type(value) is not int or value < 1):
+                return f"'{path}{name}' must be a whole number above zero"
+            if isinstance(value, int) and not isinstance(value, bool):
+                most = MOST_MODULES if COUNT_PATTERN.fullmatch(name) else LARGEST_SIZE
+                if abs(value) > most:
+                    return f"'{path}{name}' is {value:,}; the most is {most:,}"
+            elif isinstance(value, float) and not math.isfinite(value):
+                return f"'{path}{name}' is not a finite number"
+    return None
