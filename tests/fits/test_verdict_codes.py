@@ -7,7 +7,6 @@ import pytest
 
 from isocompute.errors import DataError
 from isocompute.fits import Pool, estimate_genrm, estimate_genrm_vote, estimate_verdict_votes, measure_verifier
-from isocompute.fits.difficulty import cut_pool
 from isocompute.fits.estimators import verification
 from isocompute.fits.estimators.additive_vote import DrawnVotes
 from isocompute.fits.estimators.kernels_sampled import draw_verdict_rows, draw_verdicts
@@ -109,7 +108,7 @@ def test_estimates_take_less_memory_than_verdicts_as_numbers_would():
         measure_verifier(pool)
         draw_orders(pool, 8, seed=0, verdicts=1)
 
-    estimate(cut_pool(pool, 8, 4))  # the loops are compiled
+    estimate(pool)  # the loops are compiled
     tracemalloc.start()
     try:
         estimate(pool)
