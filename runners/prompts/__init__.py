@@ -73,7 +73,7 @@ def load_prompt(name: str, *, needs: tuple[str, ...]) -> Prompt:
     """
     path = PROMPT_FOLDER / f"{name}.txt" if name in list_prompts() else Path(name)
     try:
-        template = read_file(str(path), MAX_PROMPT_BYTES).decode("utf-8-sig")
+        template = read_file(str(path), MAX_PROMPT_BYTES).decode("utf-8-sig").replace("\r\n", "\n")
     except (IsocomputeError, OSError, ValueError):  # no file, or a name that none can have; not UTF-8
         raise ConfigError(f"The prompt '{name}' is neither a file nor one of: {', '.join(list_prompts())}.") from None
     if missing := [place for place in needs if f"{{{place}}}" not in template]:

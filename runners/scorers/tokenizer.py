@@ -79,7 +79,7 @@ class ScorerTokenizer:
         """
         ids = self.tokenise_markup(text)
         if len(ids) != 1:
-            raise EngineError(f"The tokenizer of '{self.model}' has no token '{text}', so it is not of this kind.")
+            raise EngineError(f"The tokenizer of '{self.model}' has no token {text!r}, so it is not of this kind.")
         return ids[0]
 
     @property

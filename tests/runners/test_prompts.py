@@ -9,6 +9,7 @@ from isocompute.errors import ConfigError
 from isocompute.runners import prompts
 from isocompute.runners.parsing.verdicts import parse_verdict
 from isocompute.runners.prompts import Prompt
+from isocompute.terminal import make_printable
 
 LAB_RUN = Path(__file__).resolve().parents[2] / "data" / "runs" / "lab"
 GENRM = [name for name in prompts.list_prompts() if name.startswith("genrm-")]
@@ -96,6 +97,6 @@ def test_a_prompt_that_is_not_there_is_refused_with_those_that_are(name):
     with pytest.raises(ConfigError) as caught:
         prompts.load_prompt(name, needs=())
     assert str(caught.value) == (
-        f"The prompt '{name}' is neither a file nor one of: choice-solve, genrm-base, genrm-base-choice, "
-        "genrm-base-fewshot, genrm-ft, lab-solve, lab-verify, math-revise, math-solve."
+        f"The prompt '{make_printable(name)}' is neither a file nor one of: choice-solve, genrm-base, "
+        "genrm-base-choice, genrm-base-fewshot, genrm-ft, lab-solve, lab-verify, math-revise, math-solve."
     )

@@ -174,7 +174,7 @@ def test_runs_of_blanks_that_a_tokenizer_adds_stay_tokens():
         ("lab", "math-shepherd", "has no token ' \\+', so it is not of this kind"),
         ("rlhflow", "math-shepherd", "The chat template of 'm' cannot be used"),
         ("outcome", "math-shepherd", "The chat template of 'm' cannot be used"),
-        ("skywork", "math-shepherd", "has no token '\\n', so it is not of this kind"),
+        ("skywork", "math-shepherd", "has no token '\\\\n', so it is not of this kind"),
     ],
 )
 def test_a_model_of_another_kind_is_refused_by_its_tokenizer(kind, tokenizer, name, other, said):

@@ -13,6 +13,7 @@ import pytest
 from isocompute.errors import DataError, RunError
 from isocompute.runners.sampling.sweep import run_sweep
 from isocompute.runners.storage.check import check_run, repair_run
+from isocompute.runners.storage.files import open_regular_file
 from isocompute.runners.storage.schema import PROBLEMS_TABLE, SOLUTIONS_TABLE, VERIFICATIONS_TABLE
 from isocompute.runners.storage.validation import REPAIR, RESWEEP
 
@@ -30,17 +31,17 @@ class Refusing(io.FileIO):
 @pytest.mark.parametrize("call", [check_run, repair_run])
 def test_a_part_that_the_disk_does_not_give_is_no_damage_and_stays(run, monkeypatch, error, call, files):
     """What cannot be read now may be whole: the disk comes back, or its owner lets us in."""
-    part, opened = run.list_parts(VERIFICATIONS_TABLE)[0], type(run.fs).open
+    part, opened = run.list_parts(VERIFICATIONS_TABLE)[0], open_regular_file
 
-    def fails(fs, path, *arguments, **options):
+    def fails(path):
         if path != part:
-            return opened(fs, path, *arguments, **options)
+            return opened(path)
         if isinstance(error, OSError):
             raise error
         return error(path)
 
     before = files(run)
-    monkeypatch.setattr(type(run.fs), "open", fails)
+    monkeypatch.setattr("isocompute.runners.storage.run.open_regular_file", fails)
     said = "Permission denied" if isinstance(error, OSError) else "Input/output error"
     with pytest.raises(RunError, match=rf"part-00000\.parquet cannot be read: {said}; its content may be intact"):
         call(run)

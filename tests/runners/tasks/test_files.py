@@ -134,7 +134,9 @@ def test_a_name_that_stands_twice_is_refused(written):
 def test_a_file_that_is_not_there_or_not_text_is_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"^task.path: '.*none' cannot be read: No such file or directory\.$"):
         read_file_problems(str(tmp_path / "none"))
-    with pytest.raises(ConfigError, match=r"^task.path: 'nowhere://a.csv' cannot be reached: .*nowhere"):
+    with pytest.raises(
+        ConfigError, match=r"^task.path: The file 'nowhere://a.csv' cannot be reached: runs and files are"
+    ):
         read_file_problems("nowhere://a.csv")
     for name in ("latin", "latin.csv"):
         (tmp_path / name).write_bytes(b"\xe9")
