@@ -131,7 +131,8 @@ def two_nodes(environment) -> Iterator[TwoNodes]:
     """The cluster; its processes inherit the environment of this one."""
     pytest.importorskip("ray", reason="ray is not installed")
     before = dict(os.environ)
-    os.environ.update(environment)
+    # numba refuses another number of threads than the one that this process began with
+    os.environ.update({name: value for name, value in environment.items() if name != "NUMBA_NUM_THREADS"})
     try:
         cluster = TwoNodes()
         yield cluster
