@@ -48,7 +48,7 @@ check: $(VENV)/full ## lint, types, import contracts
 	$(BIN)/lint-imports
 
 test: check ## check, then every test and doctest, in two processes; vLLM's included
-	$(BIN)/pytest -q --doctest-modules src/isocompute/registry.py src/isocompute/api src/isocompute/cli src/isocompute/figures src/isocompute/planner src/isocompute/runners src/isocompute/fits src/isocompute/serving src/isocompute/testing
+	$(BIN)/pytest -q --doctest-modules src/isocompute/limits.py src/isocompute/registry.py src/isocompute/terminal.py src/isocompute/api src/isocompute/cli src/isocompute/figures src/isocompute/planner src/isocompute/runners src/isocompute/fits src/isocompute/serving src/isocompute/testing
 	ISOCOMPUTE_NEED_ENGINES=1 $(BIN)/pytest -q -n 2 --dist loadfile --durations=8 tests
 
 report: $(VENV)/core ## the report of the run lab-both-small, in runs/report.html
