@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 import tempfile
@@ -105,7 +106,7 @@ def run_real_command(case: HostileInput, folder: Path) -> Ending:
         )
         handle = os.pidfd_open(process.pid)
         in_time = bool(select.select([handle], [], [], SECONDS_OF_A_COMMAND)[0])
-        process.kill()
+        os.kill(process.pid, signal.SIGKILL)  # Popen.kill would collect the status of one that has ended
         _, status, usage = os.wait4(process.pid, 0)
         os.close(handle)
     process.returncode = os.waitstatus_to_exitcode(status)
