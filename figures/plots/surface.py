@@ -27,6 +27,8 @@ CONTOURS = 8
 """About how many steps of accuracy are told apart."""
 FINE = 200
 """Points along each axis between which colours and lines are drawn."""
+LABEL_ROOM = 4.0
+"""Least distance between two labels of contours, across or upwards, in sizes of their text."""
 MARGINS = 0.12, 0.15
 """Room below and above the measured numbers, as a share of their range in logarithms."""
 SURFACE_COLOUR_MAP = "viridis"
@@ -112,7 +114,7 @@ def draw_surface(table: pd.DataFrame, ax: Any = None) -> Axes:
         axes.set_xscale("log", base=2)  # before the contours, whose labels follow their slope on the page
         axes.set_xlim(*widen_range(cells["S"]))
         scale_doublings(axes, *widen_range(cells["V"]))
-        _draw_heights(axes, cells)
+        _draw_heights(axes, cells, optima)
         _draw_frame(axes, cells)
         lam = float(own["lam"].iloc[0])
         if np.isfinite(lam):
@@ -140,8 +142,11 @@ def widen_range(values: pd.Series) -> tuple[float, float]:
     return low * (low / high) ** MARGINS[0], high * (high / low) ** MARGINS[1]
 
 
-def _draw_heights(axes: Axes, cells: pd.DataFrame) -> None:
-    """Draw the accuracies in percent as steps of colour, with a labelled contour between them."""
+def _draw_heights(axes: Axes, cells: pd.DataFrame, optima: pd.DataFrame) -> None:
+    """Draw the accuracies in percent as steps of colour, with a labelled contour between them.
+
+    The labels keep away from each other and from the optima.
+    """
     grid = 100 * cells.pivot(index="V", columns="S", values="accuracy")
     S, V = (np.geomspace(cells[name].min(), cells[name].max(), FINE) for name in ("S", "V"))
     # Linear in the logarithms; matplotlib's own contours would be linear in S and V.
@@ -150,12 +155,38 @@ def _draw_heights(axes: Axes, cells: pd.DataFrame) -> None:
     steps = MaxNLocator(CONTOURS, steps=[1, 2, 2.5, 5, 10]).tick_values(heights.min(), heights.max())
     axes.contourf(S, V, heights, steps, cmap=SURFACE_COLOUR_MAP)
     lines = axes.contour(S, V, heights, steps, colors="white", linewidths=0.7, alpha=ON_SURFACE)
-    named = [
-        at for at, parts in zip(lines.levels, lines.allsegs, strict=True) if max(map(len, parts), default=0) > FINE / 3
-    ]
-    for text in axes.clabel(lines, named, fmt="%g", fontsize=mpl.rcParams["legend.fontsize"]):
+    longest = [max(parts, key=len, default=np.empty((0, 2))) for parts in lines.allsegs]
+    places = choose_label_places(axes, longest, optima[["S", "V"]].to_numpy())
+    for text in axes.clabel(lines, fmt="%g", fontsize=mpl.rcParams["legend.fontsize"], manual=places):
         text.set(color=mpl.rcParams["text.color"])
         text.set_path_effects([withStroke(linewidth=2, foreground=mpl.rcParams["axes.facecolor"])])
+
+
+def choose_label_places(axes: Axes, lines: list[np.ndarray], points: np.ndarray) -> list[tuple[float, float]]:
+    """Return where contours are labelled: as near their middles as points and earlier labels allow, or not at all.
+
+    Args:
+        axes: the Axes, with its final scales and limits.
+        lines: the vertices of the longest part of each contour, in data units; shape (n, 2). One of few vertices is
+            too short for a label.
+        points: what no label may hide, in data units; shape (m, 2).
+    """
+    room = LABEL_ROOM * axes.figure.dpi / 72 * mpl.rcParams["legend.fontsize"]
+    taken = axes.transData.transform(points)
+    places = []
+    for line in lines:
+        if len(line) <= FINE / 3:
+            continue
+        inside = line[len(line) // 6 : -len(line) // 6]
+        inside = inside[np.argsort(abs(np.arange(len(inside)) - len(inside) / 2), kind="stable")]
+        pixels = axes.transData.transform(inside)
+        # Labels follow their lines, so their boxes may be as high as they are long.
+        is_free = (abs(pixels[:, None] - taken).max(axis=2) >= room).all(axis=1)
+        if is_free.any():
+            best = int(is_free.argmax())
+            taken = np.vstack([taken, pixels[best]])
+            places.append((float(inside[best, 0]), float(inside[best, 1])))
+    return places
 
 
 def _draw_frame(axes: Axes, cells: pd.DataFrame) -> None:
@@ -177,7 +208,7 @@ def _draw_equal_compute(axes: Axes, cells: pd.DataFrame, lam: float) -> None:
         axes.plot(S, V, ":", color="white", alpha=ON_SURFACE, path_effects=OUTLINE, label=label)
         label = ""
         is_right = V[-1] > bottom * 1.001
-        shift, places = ((3, 0), ("left", "center")) if is_right else ((0, -2), ("center", "top"))
+        shift, places = ((5, 0), ("left", "center")) if is_right else ((0, -2), ("center", "top"))
         axes.annotate(f"{budget:g}x", (S[-1], V[-1]), shift, textcoords="offset points", ha=places[0], va=places[1],
                       fontsize=mpl.rcParams["legend.fontsize"])  # fmt: skip
 
