@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from isocompute.errors import ConfigError
 from isocompute.planner.profile import Profile, apply_costs, check_costs, check_profile_output
-from isocompute.planner.profile.parts import LARGEST_NUMBER
+from isocompute.planner.profile.numbers import LARGEST_NUMBER
 from isocompute.runners.parsing.printable import format_error_value
 from isocompute.runners.storage.unequal import check_fewest_solutions
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from isocompute.errors import DataError
-from isocompute.planner.profile.parts import (
+from isocompute.planner.profile.model_records import ModelRecord
+from isocompute.planner.profile.numbers import (
     FiniteNumber,
     Lambda,
-    ModelRecord,
     NonNegativeNumber,
     PositiveNumber,
     Share,

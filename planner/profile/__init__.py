@@ -1,29 +1,27 @@
 """Profiles: the measurements that a fit writes and the planner reads."""
 
-from isocompute.planner.profile.files import check_profile_output, find_bundled_profiles, read_profile, upgrade_profile
-from isocompute.planner.profile.length_caps import LengthCaps
-from isocompute.planner.profile.parts import (
+from isocompute.planner.profile.accuracies import (
     ACCURACY_DIGITS,
-    TIME_LEVELS,
     Curve,
     ExtrapolatedCurve,
-    LoadPoint,
-    MissingRows,
-    ModelRecord,
-    ProblemRecord,
-    PublishedMultiples,
-    RateEntry,
     Searches,
     Surface,
-    TimeSpread,
-    TokenMeans,
     UnknownPart,
-    VerifierRates,
-    code_clusters,
     round_accuracies,
-    select_strata,
+)
+from isocompute.planner.profile.files import check_profile_output, find_bundled_profiles, read_profile, upgrade_profile
+from isocompute.planner.profile.length_caps import LengthCaps
+from isocompute.planner.profile.missing_rows import MissingRows
+from isocompute.planner.profile.model_records import (
+    TIME_LEVELS,
+    LoadPoint,
+    ModelRecord,
+    RateEntry,
+    TimeSpread,
+    VerifierRates,
 )
 from isocompute.planner.profile.policy_part import PolicyPart
+from isocompute.planner.profile.problem_records import ProblemRecord, TokenMeans, code_clusters, select_strata
 from isocompute.planner.profile.profile import (
     COUNTING_WAYS,
     UNKNOWN_LAMBDA_WARNING,
@@ -35,6 +33,7 @@ from isocompute.planner.profile.profile import (
     check_rho,
     read_lambda,
 )
+from isocompute.planner.profile.published import PublishedMultiples
 from isocompute.planner.profile.settled_votes import SettledVotes
 
 __all__ = [

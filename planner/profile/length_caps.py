@@ -8,14 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from isocompute.planner.profile.parts import (
-    Knots,
-    PositiveNumber,
-    Share,
-    WholeNumber,
-    check_probabilities,
-    to_accuracy_array,
-)
+from isocompute.planner.profile.accuracies import check_probabilities, to_accuracy_array
+from isocompute.planner.profile.numbers import Knots, PositiveNumber, Share, WholeNumber
 
 
 class LengthCaps(BaseModel):

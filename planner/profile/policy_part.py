@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
-from isocompute.planner.profile.parts import (
+from isocompute.planner.profile.accuracies import check_probabilities, to_accuracy_array
+from isocompute.planner.profile.numbers import (
     LARGEST_NUMBER,
     FiniteNumber,
     NonNegativeNumber,
@@ -17,8 +18,6 @@ from isocompute.planner.profile.parts import (
     StandardError,
     WholeNumber,
     WholeNumberFromZero,
-    check_probabilities,
-    to_accuracy_array,
 )
 
 AtLeastOne = Annotated[float, Field(ge=1, le=LARGEST_NUMBER, strict=True)]

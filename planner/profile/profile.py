@@ -8,29 +8,14 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from isocompute.errors import DataError
+from isocompute.planner.profile.accuracies import Allocations, Curve, ExtrapolatedCurve, Searches, Surface, UnknownPart
 from isocompute.planner.profile.length_caps import LengthCaps
-from isocompute.planner.profile.parts import (
-    LARGEST_LAMBDA,
-    SMALLEST_LAMBDA,
-    Allocations,
-    Curve,
-    ExtrapolatedCurve,
-    Lambda,
-    MissingRows,
-    ModelRecord,
-    ProblemRecord,
-    PublishedMultiples,
-    Rho,
-    Searches,
-    Surface,
-    TimeSpread,
-    UnknownPart,
-    VerifierRates,
-    WholeNumber,
-    code_clusters,
-    select_strata,
-)
+from isocompute.planner.profile.missing_rows import MissingRows
+from isocompute.planner.profile.model_records import ModelRecord, TimeSpread, VerifierRates
+from isocompute.planner.profile.numbers import LARGEST_LAMBDA, SMALLEST_LAMBDA, Lambda, Rho, WholeNumber
 from isocompute.planner.profile.policy_part import AnyPolicy, PolicyPart
+from isocompute.planner.profile.problem_records import ProblemRecord, code_clusters, select_strata
+from isocompute.planner.profile.published import PublishedMultiples
 from isocompute.planner.profile.settled_votes import SettledVotes
 from isocompute.runners.parsing.printable import format_error_value
 from isocompute.runners.storage.files import write_output

@@ -6,7 +6,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from isocompute.planner.profile.parts import Knots, check_probabilities, to_accuracy_array
+from isocompute.planner.profile.accuracies import check_probabilities, to_accuracy_array
+from isocompute.planner.profile.numbers import Knots
 
 
 class SettledVotes(BaseModel):

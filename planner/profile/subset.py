@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
+from isocompute.planner.profile.accuracies import Curve, ExtrapolatedCurve, Searches, Surface
 from isocompute.planner.profile.length_caps import LengthCaps
-from isocompute.planner.profile.parts import Curve, ExtrapolatedCurve, Searches, Surface
 from isocompute.planner.profile.policy_part import PolicyPart
 from isocompute.planner.profile.profile import Profile
 from isocompute.planner.profile.settled_votes import SettledVotes
