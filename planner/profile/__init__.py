@@ -9,6 +9,7 @@ from isocompute.planner.profile.accuracies import (
     UnknownPart,
     round_accuracies,
 )
+from isocompute.planner.profile.cost_numbers import COUNTING_WAYS, check_costs, check_lambda, check_rho, read_lambda
 from isocompute.planner.profile.files import check_profile_output, find_bundled_profiles, read_profile, upgrade_profile
 from isocompute.planner.profile.length_caps import LengthCaps
 from isocompute.planner.profile.missing_rows import MissingRows
@@ -22,17 +23,7 @@ from isocompute.planner.profile.model_records import (
 )
 from isocompute.planner.profile.policy_part import PolicyPart
 from isocompute.planner.profile.problem_records import ProblemRecord, TokenMeans, code_clusters, select_strata
-from isocompute.planner.profile.profile import (
-    COUNTING_WAYS,
-    UNKNOWN_LAMBDA_WARNING,
-    Profile,
-    apply_costs,
-    apply_lambda,
-    check_costs,
-    check_lambda,
-    check_rho,
-    read_lambda,
-)
+from isocompute.planner.profile.profile import UNKNOWN_LAMBDA_WARNING, Profile, apply_costs, apply_lambda
 from isocompute.planner.profile.published import PublishedMultiples
 from isocompute.planner.profile.settled_votes import SettledVotes
 
