@@ -15,7 +15,7 @@ commands = typer.Typer()
 
 @commands.command(cls=HelpCommand)
 def check(
-    run: Annotated[str, typer.Argument(help="A run's folder.", show_default=False)],
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's folder.", show_default=False)],
     repair: Annotated[
         bool, typer.Option("--repair", help="Rename damaged parts to ….damaged, and keep their intact rows.")
     ] = False,

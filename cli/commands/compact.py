@@ -15,7 +15,9 @@ commands = typer.Typer()
 
 @commands.command(cls=HelpCommand)
 def compact(
-    run: Annotated[str, typer.Argument(help="A run's folder, or its URL in an object store.", show_default=False)],
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="A run's folder, or its URL in an object store.", show_default=False)
+    ],
     json_: JsonOption = False,
 ) -> None:
     """Join the small parts of a run into large ones, so that it is read in few requests. Its rows do not change.

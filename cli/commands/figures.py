@@ -51,7 +51,7 @@ def list_figures() -> str:
 def figures(
     sources: Annotated[
         list[str] | None,
-        typer.Argument(metavar="RUN|PROFILE...", help="Runs' folders, or profiles.", show_default=False),
+        typer.Argument(metavar="RUN|PROFILE", help="Runs' folders, or profiles.", show_default=False),
     ] = None,
     *,
     output: Annotated[

@@ -15,7 +15,7 @@ commands = typer.Typer()
 
 @commands.command(cls=RegistryHelpCommand)
 def grade(
-    run: Annotated[str, typer.Argument(help="A run's folder.", show_default=False)],
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's folder.", show_default=False)],
     grader: Annotated[str | None, typer.Option(help="One of {graders}; the run's own if not given.")] = None,
     against: Annotated[
         str | None,

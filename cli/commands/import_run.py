@@ -23,7 +23,9 @@ def import_(
             show_default=False,
         ),
     ],
-    path: Annotated[str, typer.Argument(help="The tool's output: a file or a folder.", show_default=False)],
+    path: Annotated[
+        str, typer.Argument(metavar="PATH", help="The tool's output: a file or a folder.", show_default=False)
+    ],
     output: Annotated[str, typer.Option("--output", "-o", metavar="RUN", help="The new run.", show_default=False)],
     grader: Annotated[
         str | None,

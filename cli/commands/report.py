@@ -18,7 +18,7 @@ commands = typer.Typer()
 @commands.command(cls=HelpCommand)
 def report(
     source: Annotated[
-        list[str], typer.Argument(metavar="RUN|PROFILE...", help="Runs' folders, or profiles.", show_default=False)
+        list[str], typer.Argument(metavar="RUN|PROFILE", help="Runs' folders, or profiles.", show_default=False)
     ],
     output: Annotated[str, typer.Option("--output", "-o", help="The HTML file.", show_default=False)],
     prices: PricesOption = None,

@@ -18,7 +18,9 @@ def runs(
     folders: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Folders to search, with their subfolders; the current folder if not given.", show_default=False
+            metavar="FOLDER",
+            help="Folders to search, with their subfolders; the current folder if not given.",
+            show_default=False,
         ),
     ] = None,
     json_: JsonOption = False,

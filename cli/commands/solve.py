@@ -17,7 +17,9 @@ commands = typer.Typer()
 def solve(
     questions: Annotated[
         str,
-        typer.Argument(help="A CSV, JSON-lines or Parquet file, or one question as text.", show_default=False),
+        typer.Argument(
+            metavar="QUESTIONS", help="A CSV, JSON-lines or Parquet file, or one question as text.", show_default=False
+        ),
     ],
     output: Annotated[
         str, typer.Option("--output", "-o", metavar="RUN", help="The run that the rows go into.", show_default=False)

@@ -22,7 +22,7 @@ def make_dry_run_option(help_: str, *names: str, **settings: Any) -> Any:
 
 @commands.command(cls=HelpCommand)
 def sweep(
-    config: Annotated[Path, typer.Argument(help="The sweep file (YAML).", show_default=False)],
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="The sweep file (YAML).", show_default=False)],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Estimate the cost; sample nothing.")] = False,
     tokens_per_second: Annotated[
         float | None, make_dry_run_option("Completion tokens per second, over all requests together.")

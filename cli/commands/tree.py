@@ -15,8 +15,8 @@ commands = typer.Typer()
 
 @commands.command(cls=RegistryHelpCommand)
 def tree(
-    run: Annotated[str, typer.Argument(help="A run's folder.", show_default=False)],
-    problem: Annotated[str, typer.Argument(help="A problem's name.", show_default=False)],
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's folder.", show_default=False)],
+    problem: Annotated[str, typer.Argument(metavar="PROBLEM", help="A problem's name.", show_default=False)],
     strategy: Annotated[str | None, typer.Option(help="One of {searches}.")] = None,
     n: Annotated[int | None, typer.Option("--n", help="Number of slots.")] = None,
     width: Annotated[int | None, typer.Option(help="Continuations of each kept beam.")] = None,
