@@ -13,10 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from isocompute.planner.compare import StrategyOption, compare_strategies
+from isocompute.planner.compare import compare_strategies
 from isocompute.planner.profile import Profile, read_profile
 from isocompute.planner.profile.subset import select_problems
 from isocompute.planner.strategies.options import list_strategy_options
+from isocompute.planner.strategy_option import StrategyOption
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "leads.md"
 PROFILES = {"lab-both-small": (20, 40, 100), "lab-both-large": (20, 40, 100), "lab-search": (20, 40)}

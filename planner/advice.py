@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from isocompute.planner.budget import COST_WORDS, JOB_UNITS, Budget, format_amount, format_compute, format_cost
-from isocompute.planner.compare import EQUIVALENCE_POINTS, StrategyOption
 from isocompute.planner.costs.report import PRINTED_DIGITS, list_amounts
 from isocompute.planner.models.model_plan import ModelPlan
 from isocompute.planner.plan import Plan
 from isocompute.planner.strategies.registry import describe_instruction, is_known_strategy
+from isocompute.planner.strategy_option import EQUIVALENCE_POINTS, StrategyOption
 
 if TYPE_CHECKING:
     from isocompute.planner.policies.plan_policies import PolicyOption

@@ -18,8 +18,8 @@ from isocompute.fits.arrays import Floats
 from isocompute.fits.choice.allocation_grid import compute_knot_weights
 from isocompute.fits.choice.held_out import split_folds
 from isocompute.fits.mean_intervals import compute_difference_interval, compute_mean_interval
-from isocompute.planner.compare import ConfidenceInterval
 from isocompute.planner.profile import LengthCaps, Profile
+from isocompute.planner.strategy_option import ConfidenceInterval
 
 CONFIDENCE = 0.95
 

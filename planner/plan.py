@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from isocompute.planner.budget import Budget
-from isocompute.planner.compare import ConfidenceInterval, ExpectedAccuracies, StrategyOption, compare_strategies
+from isocompute.planner.compare import ExpectedAccuracies, compare_strategies
 from isocompute.planner.extrapolate import ExtrapolatedAccuracy, extrapolate_voting
 from isocompute.planner.findings import Findings, derive_findings
 from isocompute.planner.plan_warnings import collect_plan_warnings
 from isocompute.planner.profile import COUNTING_WAYS, Profile, check_lambda
+from isocompute.planner.strategy_option import ConfidenceInterval, StrategyOption
 
 if TYPE_CHECKING:
     from isocompute.planner.costs.report import PlanCosts

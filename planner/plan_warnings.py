@@ -6,12 +6,7 @@ from scipy.special import ndtri
 
 from isocompute.fits.cost import compute_allocation_cost
 from isocompute.planner.budget import format_compute
-from isocompute.planner.compare import (
-    EQUIVALENCE_POINTS,
-    FEWEST_FOR_PROBABILITY,
-    Comparison,
-    find_cheaper_option,
-)
+from isocompute.planner.compare import FEWEST_FOR_PROBABILITY, Comparison
 from isocompute.planner.extrapolate import RISE_THRESHOLD, measure_last_rise
 from isocompute.planner.profile import Profile, Searches
 from isocompute.planner.strategies.options import (
@@ -22,6 +17,7 @@ from isocompute.planner.strategies.options import (
     list_unplaced_strategies,
 )
 from isocompute.planner.strategies.search_sizes import find_neighbours
+from isocompute.planner.strategy_option import EQUIVALENCE_POINTS, find_cheaper_option
 
 MIN_PROBLEMS = 30
 """With fewer problems, the simulated tasks count for more than what was measured."""

@@ -8,9 +8,10 @@ from isocompute.api.json_schema.blocks import Fraction, Interval, JsonBlock, Nev
 from isocompute.fits.laws.allocation import AllocationLaw, AllocationLaws
 from isocompute.fits.laws.crossover import Crossover
 from isocompute.fits.power import PROBLEM_LIMIT
-from isocompute.planner.compare import Comparison, StrategyOption
+from isocompute.planner.compare import Comparison
 from isocompute.planner.findings import Findings
 from isocompute.planner.power import StrategyPower
+from isocompute.planner.strategy_option import StrategyOption
 
 
 class OptionJson(JsonBlock):

@@ -23,13 +23,14 @@ from isocompute.cli.screens.runs import print_plain_line
 from isocompute.cli.screens.text import format_interval, format_percent, print_line, print_note
 from isocompute.cli.screens.words import print_words
 from isocompute.fits.mean_intervals import compute_mean_interval
-from isocompute.planner.compare import Comparison, StrategyOption
+from isocompute.planner.compare import Comparison
 from isocompute.planner.findings import Findings
 from isocompute.planner.policies.profile_policies import ProfilePolicy
 from isocompute.planner.power import StrategyPower
 from isocompute.planner.profile import UNKNOWN_LAMBDA_WARNING, Curve, Profile, RateEntry, VerifierRates
 from isocompute.planner.strategies.options import list_unknown_strategies, list_unplaced_strategies
 from isocompute.planner.strategies.registry import STRATEGIES, describe_strategy
+from isocompute.planner.strategy_option import StrategyOption
 
 STRATEGIES_PER_TABLE = 5
 """The most strategies in one table, so that it fits a small terminal."""

@@ -17,7 +17,6 @@ from isocompute.fits.laws.crossover import Crossover
 from isocompute.planner.advice import describe_advice, describe_reasons
 from isocompute.planner.budget import format_amount, format_compute, format_cost
 from isocompute.planner.caps import CapComparison
-from isocompute.planner.compare import ConfidenceInterval, StrategyOption
 from isocompute.planner.costs.models import MODEL_UNITS
 from isocompute.planner.costs.report import PlanCosts, describe_flips, describe_plan_costs, describe_settings
 from isocompute.planner.costs.seconds import describe_load
@@ -26,6 +25,7 @@ from isocompute.planner.plan import Plan
 from isocompute.planner.policies.plan_policies import PolicyOption
 from isocompute.planner.profile import Profile
 from isocompute.planner.strategies.registry import is_known_strategy
+from isocompute.planner.strategy_option import ConfidenceInterval, StrategyOption
 
 INTERPOLATED_NOTE = "* A size that was not run: interpolated in log N between the sizes that were."
 POLICIES_NOTE = (

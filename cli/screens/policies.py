@@ -11,11 +11,11 @@ from rich.table import Table
 from isocompute.cli.screens.difficulty import make_empty_table
 from isocompute.cli.screens.text import format_interval, print_line, print_note
 from isocompute.planner.budget import format_compute
-from isocompute.planner.compare import ConfidenceInterval
 from isocompute.planner.policies.comparison import PolicyComparison
 from isocompute.planner.policies.learnt_policy import find_best_row
 from isocompute.planner.policies.policy_rows import PolicyRow
 from isocompute.planner.policies.profile_policies import ProfilePolicy, list_leading_policies
+from isocompute.planner.strategy_option import ConfidenceInterval
 
 HELD_OUT_NOTE = (
     "Each problem is scored under thresholds and limits on S chosen on other problems; those shown are chosen on all. "

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from isocompute.cli.encoding import replace_unknown
 from isocompute.planner.budget import format_compute
-from isocompute.planner.compare import ConfidenceInterval
+from isocompute.planner.strategy_option import ConfidenceInterval
 
 
 def format_percent(value: float) -> str:

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from rich.console import Console
 
 from isocompute.cli.screens.text import print_item
-from isocompute.planner.compare import EQUIVALENCE_POINTS
 from isocompute.planner.strategies.registry import STRATEGIES, describe_strategy, is_search
+from isocompute.planner.strategy_option import EQUIVALENCE_POINTS
 from isocompute.runners.search.registry import SEARCH_STRATEGIES, SELECTION_STYLES
 
 WORDS = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 from isocompute.figures.report.markup import ReportPart, ReportTable, format_share
 from isocompute.figures.report.slider import choose_default_budget
 from isocompute.planner.budget import format_compute, format_cost
-from isocompute.planner.compare import EQUIVALENCE_POINTS
 from isocompute.planner.costs.report import describe_plan_costs
 from isocompute.planner.costs.settings import CostSettings
 from isocompute.planner.plan import Plan
@@ -13,6 +12,7 @@ from isocompute.planner.priced_plan import make_priced_plan
 from isocompute.planner.profile import Profile
 from isocompute.planner.steps.plan_steps import build_unit_request
 from isocompute.planner.strategies.registry import describe_strategy, is_known_strategy
+from isocompute.planner.strategy_option import EQUIVALENCE_POINTS
 
 
 def build_advice(profile: Profile, settings: CostSettings) -> tuple[Plan, ReportPart]:

@@ -8,8 +8,8 @@ from typing import Any
 import isocompute
 from isocompute.figures.report.markup import ReportPart, ReportTable, format_number
 from isocompute.figures.source import FigureSource
-from isocompute.planner.compare import EQUIVALENCE_POINTS
 from isocompute.planner.profile import Profile
+from isocompute.planner.strategy_option import EQUIVALENCE_POINTS
 
 METHODS = {
     "Budget": "1x is the compute of one solution on average. S solutions with V verifications each cost S(1 + λV), "

@@ -6,13 +6,14 @@ from typing import Any
 
 from isocompute.errors import IsocomputeError
 from isocompute.planner.budget import COST_WORDS, Budget
-from isocompute.planner.compare import MeasuredIntervals, StrategyOption
+from isocompute.planner.compare import MeasuredIntervals
 from isocompute.planner.costs.report import COST_UNITS
 from isocompute.planner.costs.settings import CostSettings
 from isocompute.planner.profile import Profile
 from isocompute.planner.steps.plan_steps import BUDGET_MARK, UnitSteps, list_plan_steps
 from isocompute.planner.steps.units import BUDGET_UNITS
 from isocompute.planner.strategies.options import list_doubling_budgets
+from isocompute.planner.strategy_option import StrategyOption
 
 DEFAULT_BUDGET = 128.0
 """The budget at which a report opens, in x, where so much was measured."""

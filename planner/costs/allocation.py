@@ -10,12 +10,12 @@ import numpy as np
 from isocompute.fits.arrays import Floats
 from isocompute.fits.choice.size_interpolation import interpolate_amounts
 from isocompute.fits.ratio_interval import compute_ratio_interval
-from isocompute.planner.compare import StrategyOption
 from isocompute.planner.costs.models import RequestCosts
 from isocompute.planner.costs.usage import RoleUsage, UnknownCostError, measure_search_usage, measure_usage
 from isocompute.planner.profile import Profile, Searches
 from isocompute.planner.strategies.registry import STRATEGIES
 from isocompute.planner.strategies.search_sizes import find_size_weights
+from isocompute.planner.strategy_option import StrategyOption
 
 TOKEN_COUNTS = ("prompt", "cached", "completion")
 """The token counts that are given by role."""

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from isocompute.planner.compare import StrategyOption
 from isocompute.planner.costs.allocation import compute_option_cost
 from isocompute.planner.costs.devices import UTILISATION, Device
 from isocompute.planner.costs.models import list_needed_roles, price_profile_requests
 from isocompute.planner.costs.settings import CostSettings
 from isocompute.planner.profile import Profile
+from isocompute.planner.strategy_option import StrategyOption
 
 SECONDS_PER_HOUR = 3600
 

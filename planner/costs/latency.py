@@ -11,13 +11,14 @@ from isocompute.fits.arrays import Floats
 from isocompute.fits.choice.options import AllocationOptions
 from isocompute.fits.choice.size_interpolation import interpolate_amounts
 from isocompute.planner.budget import format_amount
-from isocompute.planner.compare import ExpectedAccuracies, StrategyOption
+from isocompute.planner.compare import ExpectedAccuracies
 from isocompute.planner.costs.allocation import count_requests, find_search_weights
 from isocompute.planner.costs.seconds import compute_latency
 from isocompute.planner.costs.usage import UnknownCostError, measure_search_usage, measure_usage
 from isocompute.planner.profile import Profile, Searches
 from isocompute.planner.strategies.registry import STRATEGIES
 from isocompute.planner.strategies.search_sizes import find_size_weights
+from isocompute.planner.strategy_option import StrategyOption
 
 
 @dataclass(frozen=True)

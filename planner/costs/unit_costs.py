@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from isocompute.planner.compare import StrategyOption
 from isocompute.planner.costs.allocation import compute_option_cost
 from isocompute.planner.costs.gpu_hours import GpuHours, measure_gpu_hours
 from isocompute.planner.costs.latency import compute_option_latency
@@ -12,6 +11,7 @@ from isocompute.planner.costs.models import COUNTED_MODELS, PRICED_MODELS, Reque
 from isocompute.planner.costs.settings import CostSettings
 from isocompute.planner.costs.usage import UnknownCostError
 from isocompute.planner.profile import Profile
+from isocompute.planner.strategy_option import StrategyOption
 
 
 def price_in_all_models(profile: Profile, own: RequestCosts, settings: CostSettings) -> dict[str, RequestCosts]:

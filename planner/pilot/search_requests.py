@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 import yaml
 
-from isocompute.planner.compare import StrategyOption
 from isocompute.planner.estimate.pool_from_run import RunPool
 from isocompute.planner.estimate.searches import SEARCH_SHAPE
 from isocompute.planner.pilot.decision import SMALLEST_GAIN, Decision
 from isocompute.planner.profile import Profile, Searches
 from isocompute.planner.strategies.search_sizes import find_neighbours
+from isocompute.planner.strategy_option import StrategyOption
 from isocompute.runners.config.search import SearchConfig
 from isocompute.runners.config.sweep import Sweep
 

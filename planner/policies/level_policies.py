@@ -9,10 +9,10 @@ import numpy as np
 
 from isocompute.fits.arrays import Floats, Ints
 from isocompute.fits.bootstrap import compute_percentile_interval, resample_means
-from isocompute.planner.compare import ConfidenceInterval
 from isocompute.planner.policies.prices import build_profile_prices
 from isocompute.planner.policies.profile_rules import ScoredRule, list_priced_rules
 from isocompute.planner.profile import Profile
+from isocompute.planner.strategy_option import ConfidenceInterval
 
 
 @dataclass(frozen=True)

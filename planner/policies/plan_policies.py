@@ -12,11 +12,12 @@ from isocompute.fits import compute_difference_interval, compute_t_interval
 from isocompute.fits.arrays import Floats
 from isocompute.fits.choice.cost_error import measure_frontier_slope
 from isocompute.fits.groups import compute_cluster_values
-from isocompute.planner.compare import ConfidenceInterval, ExpectedAccuracies, StrategyOption
+from isocompute.planner.compare import ExpectedAccuracies
 from isocompute.planner.costs.models import RequestCosts
 from isocompute.planner.policies.prices import build_request_prices
 from isocompute.planner.policies.profile_rules import list_priced_rules
 from isocompute.planner.profile import Profile
+from isocompute.planner.strategy_option import ConfidenceInterval, StrategyOption
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from isocompute.fits import (
 from isocompute.fits.arrays import Floats, Ints
 from isocompute.fits.groups import compute_cluster_values
 from isocompute.fits.policies.savings import compute_savings
-from isocompute.planner.compare import ConfidenceInterval
 from isocompute.planner.policies.fixed_plans import FixedFrontier
 from isocompute.planner.policies.held_out_rules import HeldOutRule, RuleFolds, choose_for_budget
+from isocompute.planner.strategy_option import ConfidenceInterval
 
 LADDER_STEP = 1.2
 """Ratio of one mean budget at which every rule is shown to the one before."""

@@ -10,12 +10,12 @@ import numpy as np
 from isocompute.fits import compute_mean_interval, compute_t_interval
 from isocompute.fits.groups import compute_cluster_values
 from isocompute.fits.policies.savings import compute_savings
-from isocompute.planner.compare import ConfidenceInterval
 from isocompute.planner.policies.fixed_plans import FixedFrontier, build_fixed_frontier
 from isocompute.planner.policies.prices import build_profile_prices
 from isocompute.planner.policies.profile_rules import ScoredRule, list_priced_rules
 from isocompute.planner.profile import Profile
 from isocompute.planner.strategies.options import list_strategy_options
+from isocompute.planner.strategy_option import ConfidenceInterval
 
 POLICY_BUDGETS = (8.0, 32.0, 128.0)
 """The mean budgets at which a fit shows policies, in x."""

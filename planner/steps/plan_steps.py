@@ -15,7 +15,6 @@ from isocompute.planner.compare import (
     Comparison,
     ExpectedAccuracies,
     MeasuredIntervals,
-    StrategyOption,
     compare_budgets,
     compute_expected_accuracies,
 )
@@ -38,6 +37,7 @@ from isocompute.planner.priced_plan import (
 from isocompute.planner.profile import Profile
 from isocompute.planner.steps.changes import find_first_budget, list_changes
 from isocompute.planner.steps.units import BudgetUnit, list_unit_factors
+from isocompute.planner.strategy_option import StrategyOption
 
 BUDGET_MARK = "⟦⟧"
 """Stands in sentences where a plan writes its budget. It has no letters, which formats of numbers look for."""

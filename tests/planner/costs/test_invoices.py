@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from isocompute.planner.compare import StrategyOption
 from isocompute.planner.costs.allocation import compute_option_cost, count_role_tokens, measure_spread
 from isocompute.planner.costs.devices import DEVICES
 from isocompute.planner.costs.models import price_profile, price_profile_requests
 from isocompute.planner.costs.prices import parse_prices
 from isocompute.planner.costs.settings import CostSettings
 from isocompute.planner.profile import Curve, ModelRecord, ProblemRecord, Searches, TokenMeans
+from isocompute.planner.strategy_option import StrategyOption
 
 PRICES = parse_prices(
     {

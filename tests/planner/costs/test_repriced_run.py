@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from isocompute.planner.compare import StrategyOption
 from isocompute.planner.costs.allocation import compute_option_cost
 from isocompute.planner.costs.devices import DEVICES
 from isocompute.planner.costs.latency import compute_option_latency
@@ -14,6 +13,7 @@ from isocompute.planner.costs.prices import parse_prices
 from isocompute.planner.costs.settings import CostSettings
 from isocompute.planner.estimate.profile_from_run import estimate_run_profile
 from isocompute.planner.profile import ModelRecord
+from isocompute.planner.strategy_option import StrategyOption
 from isocompute.runners.engines import Completion
 from isocompute.runners.sampling.sweep import run_sweep
 from isocompute.runners.storage.run import Run
