@@ -93,6 +93,7 @@ class FigureLook:
             "grid.color": "#b0b0b0",
             "legend.fontsize": max(7.0, 0.94 * size),
             "legend.frameon": False,
+            "legend.loc": "upper right",  # it is moved out of the panel; "best" would compare it with every point
             "legend.handlelength": 3.2,  # as long as a dash and a half
             "legend.columnspacing": 1.5,
             "lines.markersize": 0.44 * size,

@@ -1,4 +1,4 @@
-"""What failed and cut rows could change."""
+"""Failed and cut rows, and bounds of what they could change."""
 
 from __future__ import annotations
 
