@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from isocompute.errors import ConfigError
+from isocompute.planner.budget import Budget
 from isocompute.planner.costs.allocation import compute_option_cost
 from isocompute.planner.costs.devices import UTILISATION, Device
 from isocompute.planner.costs.models import list_needed_roles, price_profile_requests
@@ -80,3 +82,16 @@ def measure_gpu_hours(
     if settings.device is None:
         return GpuHours(None, None, None, "there is no device; --device (device= in Python) names it")
     return GpuHours(None, None, None, "the FLOPs are unknown")
+
+
+def compute_unit_amount(budget: Budget, settings: CostSettings) -> float:
+    """Return a budget in the unit of its cost model: FLOPs for GPU-hours.
+
+    Raises:
+        ConfigError: GPU-hours need a device.
+    """
+    if budget.unit != "gpu-hours":
+        return budget.multiple
+    if settings.device is None:
+        raise ConfigError("A budget in gpu-hours needs a device: --device h100 (device= in Python).")
+    return compute_device_flops(budget.multiple, settings.device)

@@ -8,6 +8,7 @@ from itertools import combinations, permutations
 
 from isocompute.errors import BudgetError, ConfigError
 from isocompute.planner.budget import JOB_UNITS, format_amount
+from isocompute.planner.costs.gpu_hours import compute_unit_amount
 from isocompute.planner.costs.models import COUNTED_MODELS, MODEL_UNITS
 from isocompute.planner.costs.request import PlanRequest
 from isocompute.planner.costs.seconds import describe_load
@@ -18,7 +19,6 @@ from isocompute.planner.models.choice import ModelOption, compare_candidates
 from isocompute.planner.models.equal_accuracy import EqualAccuracy, compare_at_equal_accuracy
 from isocompute.planner.models.shared_problems import name_models, select_shared_problems
 from isocompute.planner.plan import describe_toy_models
-from isocompute.planner.priced_plan import compute_unit_amount
 from isocompute.planner.profile import ModelRecord, Profile
 
 

@@ -242,7 +242,8 @@ def test_under_another_device_searches_have_another_cost():
     """What flips are computed from, against a plan that is made under the other device."""
     from isocompute.planner.compare import compute_expected_accuracies
     from isocompute.planner.costs.devices import DEVICES
-    from isocompute.planner.priced_plan import apply_cost_model, recommend_under
+    from isocompute.planner.plan_costs import recommend_under
+    from isocompute.planner.priced_plan import apply_cost_model
 
     searched = read_profile("lab-both-small")
     first = build_request(Budget.parse("8x"), cost="kv", device="a100", batch=1)
