@@ -10,13 +10,8 @@ from isocompute.api.profiles import FittedProfile
 from isocompute.api.results import Result
 from isocompute.api.runs import SOURCE_KINDS, OpenedRun, RunSource, require_path
 from isocompute.errors import ConfigError
-from isocompute.planner.difficulty import (
-    DIFFICULTY_KINDS,
-    DIFFICULTY_SAMPLES,
-    DifficultyStudy,
-    build_profile_study,
-    build_source_study,
-)
+from isocompute.planner.difficulty import DIFFICULTY_SAMPLES, build_profile_study, build_source_study
+from isocompute.planner.difficulty_study import DIFFICULTY_KINDS, DifficultyStudy
 from isocompute.planner.profile import apply_costs
 from isocompute.runners.parsing.printable import format_error_value
 from isocompute.runners.storage.files import describe_place

@@ -9,7 +9,8 @@ from hashlib import blake2b
 from pathlib import PurePath
 
 from isocompute.figures.registry import FigureInput
-from isocompute.planner.difficulty import DifficultyStudy, build_figure_studies
+from isocompute.planner.difficulty import build_figure_studies
+from isocompute.planner.difficulty_study import DifficultyStudy
 from isocompute.planner.estimate.costs import measure_costs
 from isocompute.planner.estimate.policies import add_policies
 from isocompute.planner.estimate.pool_from_run import RunPool, read_pool

@@ -1,4 +1,4 @@
-"""What a plan costs in every unit, and at which costs another strategy would be recommended."""
+"""The costs of a plan in every unit, and the costs at which another strategy would be recommended."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from isocompute.api.json_schema.blocks import CommandJson, Fraction, Interval, JsonBlock, build_interval, replace_nan
 from isocompute.fits.choice.compute_optimal import LevelChoice, PolicyAccuracy
-from isocompute.planner.difficulty import DifficultyStudy
+from isocompute.planner.difficulty_study import DifficultyStudy
 from isocompute.planner.policies.level_policies import LevelPolicy, LevelSpending
 
 

@@ -45,7 +45,8 @@ def difficulty(
       isocompute difficulty runs/mine --bins score --samples 2 --json
     """
     from isocompute.cli.screens.difficulty import print_study
-    from isocompute.planner.difficulty import DIFFICULTY_KINDS, build_source_study
+    from isocompute.planner.difficulty import build_source_study
+    from isocompute.planner.difficulty_study import DIFFICULTY_KINDS
 
     if bins not in DIFFICULTY_KINDS:
         raise typer.BadParameter(f"'{bins}' is not one of {', '.join(DIFFICULTY_KINDS)}.", param_hint="'--bins'")

@@ -11,7 +11,7 @@ from isocompute.cli.screens.text import format_compute_interval, format_interval
 from isocompute.cli.screens.words import print_words
 from isocompute.fits.choice.compute_optimal import ComputeOptimalPolicy, PolicyAccuracy
 from isocompute.planner.budget import format_compute
-from isocompute.planner.difficulty import DifficultyStudy
+from isocompute.planner.difficulty_study import DifficultyStudy
 from isocompute.runners.parsing.printable import format_count
 
 POLICY_NOTE = (

@@ -17,7 +17,7 @@ from isocompute.figures.look import BACKGROUNDS, get_look
 from isocompute.figures.style import draw_two_panels, finish_axes, format_count_tick, prepare_axes
 from isocompute.figures.tables import check_table
 from isocompute.fits.choice.compute_optimal import PolicyAccuracy
-from isocompute.planner.difficulty import DifficultyStudy
+from isocompute.planner.difficulty_study import DifficultyStudy
 from isocompute.planner.strategies.registry import get_line_style, get_strategy_colour
 
 DIFFICULTY_COLUMNS = ("choice", "in_practice", "level", "budget", "strategy", "accuracy", "low", "high", "problems")

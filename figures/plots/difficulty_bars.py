@@ -15,7 +15,7 @@ from isocompute.figures.intervals import draw_intervals
 from isocompute.figures.look import get_look
 from isocompute.figures.style import get_figure, prepare_axes
 from isocompute.figures.tables import check_table
-from isocompute.planner.difficulty import DifficultyStudy
+from isocompute.planner.difficulty_study import DifficultyStudy
 from isocompute.planner.strategies.registry import get_strategy_colour
 
 DIFFICULTY_BARS_COLUMNS = (

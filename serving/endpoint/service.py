@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from isocompute.serving.endpoint.answering import Answering, Outcome, Verifier
+from isocompute.serving.endpoint.answering import Answering
 from isocompute.serving.endpoint.errors import UPSTREAM, ApiError
 from isocompute.serving.endpoint.ledger import Ledger, Prices
 from isocompute.serving.endpoint.limits import Admission
@@ -19,6 +19,7 @@ from isocompute.serving.endpoint.plans import SINGLE_CALL, PlanBook, Spending
 from isocompute.serving.endpoint.prompting import RoleSettings, SolverCall, build_solver_call
 from isocompute.serving.endpoint.reading import AnswerReader
 from isocompute.serving.endpoint.requests import ChatRequest
+from isocompute.serving.endpoint.samples import Outcome, Verifier
 from isocompute.serving.endpoint.scorer_settings import ScorerSettings
 from isocompute.serving.endpoint.scoring import RewardModel
 from isocompute.serving.endpoint.upstream import Upstream

@@ -14,7 +14,8 @@ import isocompute as iso
 from isocompute.errors import DataError
 from isocompute.fits import DifficultyLevels, Pool, assign_agreement_levels, assign_verdict_levels
 from isocompute.planner.compare import compare_strategies
-from isocompute.planner.difficulty import DIFFICULTY_KINDS, build_figure_studies, build_profile_study
+from isocompute.planner.difficulty import build_figure_studies, build_profile_study
+from isocompute.planner.difficulty_study import DIFFICULTY_KINDS
 from isocompute.planner.estimate.costs import measure_costs
 from isocompute.planner.estimate.pool_from_run import read_pool
 from isocompute.planner.estimate.profile_from_run import build_profile
