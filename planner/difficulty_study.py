@@ -10,7 +10,7 @@ from isocompute.fits import ComputeOptimalPolicy
 from isocompute.planner.policies.level_policies import LevelPolicy
 
 DIFFICULTY_KINDS = ("oracle", "estimate", "agreement", "score", "level")
-"""How difficulty is told: by pass@1 of the pool or of a few solutions, agreement, verdicts, or the dataset."""
+"""Ways to tell difficulty: by pass@1 of the pool or of a few solutions, agreement, verdicts, or the dataset."""
 MIN_LEVEL_PROBLEMS = 10
 """With fewer problems in a level, the choice for the level is mostly luck."""
 
