@@ -92,7 +92,7 @@ lab-both: $(VENV)/full ## sample and search the lab anew with both its solvers
 profiles: $(VENV)/full ## fit the bundled profiles, and renew the figures and the outputs that READMEs show
 	$(BIN)/isocompute fit data/published/llama-3.1-8b-math.json -o data/profiles/llama-3.1-8b-math.json
 	$(BIN)/python -m experiments.shown_outputs
-	$(BIN)/isocompute figures data/runs/lab -o docs
+	$(BIN)/isocompute figures data/runs/lab -o docs --only caps,difficulty,frontiers,policies,solutions_and_compute,solutions_and_compute_by_level
 
 bench: $(VENV)/full ## time estimators, engines, Ray, logs and searches against a peer or a bound, and `seconds` against batches
 	for b in estimators engines cluster log search seconds; do $(BIN)/python benchmarks/$$b.py || exit 1; done

@@ -8,11 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.docs.site_pages import ROOT
-
-pytestmark = pytest.mark.soak
 
 
 def build_site(folder: Path) -> dict[str, bytes]:
