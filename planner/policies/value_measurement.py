@@ -25,7 +25,7 @@ from isocompute.planner.policies.measured_rules import (
 from isocompute.planner.policies.prices import RequestPrices
 
 VALUE_PARAMETER = "least gain in P(right) for a unit of compute at which it goes on"
-VALUE_PRICES = (*np.geomspace(0.1, 1e-5, 41).tolist(), 0.0)
+VALUE_PRICES = (*(float(f"{price:.10g}") for price in np.geomspace(0.1, 1e-5, 41)), 0.0)
 """The prices μ to choose from; with the last one it never stops."""
 
 
