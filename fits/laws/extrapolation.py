@@ -34,6 +34,7 @@ _DRAWS = 200  # samples of votes for each problem and S
 _NODES = 33, 17  # for the probability p of the right answer and the share r of the rival in the rest
 _ROUNDS = 100  # of EM; the likelihood is flat near its maximum, and more rounds only make the distribution rougher
 _CURVE_EXPONENTS = np.geomspace(0.1, 3, 60)
+_ROUNDING_ERROR = 1e-20  # a sum of squares up to this is taken for zero
 
 Predictor = Callable[[Pool, Ints], Floats]
 
@@ -245,8 +246,11 @@ def _predict_by_curve(measure: Predictor, pool: Pool, S: Ints) -> Floats:
     for exponent in _CURVE_EXPONENTS:
         solve = np.linalg.pinv(np.stack([np.ones(len(at)), at**-exponent], axis=1))
         height, slope = solve @ mean
-        fits.append((float(np.square(height + slope * at**-exponent - mean).sum()), exponent, height, slope))
-    _, exponent, height, slope = min(fits)
+        missed = float(np.square(height + slope * at**-exponent - mean).sum())
+        # Two points fit every exponent, up to rounding errors. Ties go to the largest, which gains least beyond them.
+        fits.append((max(missed, _ROUNDING_ERROR), -exponent, height, slope))
+    _, opposite, height, slope = min(fits)
+    exponent = -opposite
     target = np.clip(height + slope * S.astype(float) ** -exponent, 0, 1)
     # The curve is one of means. What it gains over the last measured mean goes to the problems in proportion to what
     # they lack, what it loses in proportion to what they have.

@@ -16,7 +16,7 @@ from isocompute.fits import (
     extrapolate_coverage,
 )
 from isocompute.fits.laws import extrapolation
-from isocompute.fits.laws.extrapolation import EXTRAPOLATION_METHODS, _predict_by_mixture, _predict_by_votes
+from isocompute.fits.laws.extrapolation import EXTRAPOLATION_METHODS, _predict_by_curve, _predict_by_mixture, _predict_by_votes
 
 
 def drawn(rng, problems, solutions, right=(0.8, 1.2), rival=(1.0, 1.5)):
@@ -133,3 +133,11 @@ def test_what_cannot_be_extrapolated_is_refused(pool, S, sentence):
     with pytest.raises(DataError) as caught:
         extrapolate_accuracy(pool, S)
     assert str(caught.value) == sentence
+
+
+def test_a_curve_through_two_points_gains_least():
+    pool, _, _ = drawn(np.random.default_rng(3), 200, 4)
+    two, four = estimate_coverage(pool, [2, 4]).mean(axis=0)
+    slope = (four - two) / (4.0**-3 - 2.0**-3)  # every exponent fits two points; 3 is the largest that is tried
+    found = _predict_by_curve(estimate_coverage, pool, np.array([16])).mean()
+    assert found == pytest.approx(four + slope * (16.0**-3 - 4.0**-3))
