@@ -52,9 +52,9 @@ def draw_amounts(page, count: int, seed: int) -> list[tuple[str, str]]:
 
 
 def check_source(shown, path: Path, source: str, count: int, **settings: object) -> None:
-    page = shown(path).page
+    page, profile = shown(path).page, iso.load_profile(source)
     for unit, text in draw_amounts(page, count, seed=len(source)):
-        said, plan = ask(page, unit, text), iso.plan(source, write_budget(unit, text), **settings).to_dict()
+        said, plan = ask(page, unit, text), iso.plan(profile, write_budget(unit, text), **settings).to_dict()
         compare(said, plan)
         if said["runner_up"] is not None:
             cost = f", for {format_cost(said['runner_up']['compute'])}:"
