@@ -114,7 +114,8 @@ class Pool:
     @property
     def verdicts(self) -> Floats | None:
         """(P, K, M) the verdicts as numbers in [0, 1], NaN if unparsed; None if nothing was verified."""
-        return None if self.verdict_codes is None else decode_verdicts(self.verdict_codes)
+        codes = self.verdict_codes
+        return None if codes is None else decode_verdicts(codes)
 
     @property
     def verdict_codes(self) -> VerdictCodes | None:
