@@ -179,10 +179,10 @@ class Pool:
     def select_problems(self, positions: ArrayLike) -> Pool:
         """Return the pool of the problems at the given positions, in their order; repeats are allowed."""
         at = np.asarray(positions)
-        verdicts, judged, scores, finished = (
-            None if column is None else column[at]
-            for column in (self.held_verdicts, self.judged, self.scores, self.finished)
+        judged, scores, finished = (
+            None if column is None else column[at] for column in (self.judged, self.scores, self.finished)
         )
+        verdicts = None if self.held_verdicts is None else self.held_verdicts[at]
         if isinstance(verdicts, np.ndarray):
             verdicts.setflags(write=False)  # the largest array is not copied again
         return Pool(self.answers[at], self.gold[at], verdicts, judged, scores, finished, self.keys[at])
