@@ -26,9 +26,9 @@ from isocompute.fits.pool_checks import (
 from isocompute.fits.verdict_codes import (
     VerdictCodes,
     VerdictTallies,
+    count_yes_and_no,
     decode_verdicts,
     has_probabilities,
-    tally_verdicts,
 )
 
 
@@ -131,7 +131,7 @@ class Pool:
         """The numbers of verdicts of each verified solution that are yes and no; None if nothing was verified."""
         if self.held_verdicts is None or isinstance(self.held_verdicts, VerdictTallies):
             return self.held_verdicts
-        return tally_verdicts(self.held_verdicts)
+        return count_yes_and_no(self.held_verdicts)
 
     @property
     def has_probabilities(self) -> bool:

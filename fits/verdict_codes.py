@@ -41,9 +41,9 @@ class VerdictTallies:
         >>> VerdictTallies(np.array([[2]]), np.array([[1]]), 4).list_codes()
         array([[[ 0,  1,  1, -1]]], dtype=int8)
         """
-        return self.look_up(np.broadcast_to(np.arange(self.verifications), (*self.yes.shape, self.verifications)))
+        return self.read_codes(np.broadcast_to(np.arange(self.verifications), (*self.yes.shape, self.verifications)))
 
-    def look_up(self, places: NDArray[np.integer]) -> NDArray[np.int8]:
+    def read_codes(self, places: NDArray[np.integer]) -> NDArray[np.int8]:
         """Return the codes at places (P, K, n) in the order of `list_codes`."""
         no, parsed = self.no[..., None], (self.no + self.yes)[..., None]
         return np.where(places < parsed, places >= no, -1).astype(np.int8)
@@ -90,13 +90,13 @@ def has_parsed_verdicts(verdicts: VerdictCodes | VerdictTallies) -> bool:
     return any((codes >= 0).any() for codes in verdicts)  # one problem at a time, as they may be many
 
 
-def tally_verdicts(codes: VerdictCodes) -> VerdictTallies:
+def count_yes_and_no(codes: VerdictCodes) -> VerdictTallies:
     """Count the verdicts of each solution that are yes, p(yes) ≥ 1/2, and those that are no.
 
     One problem is counted at a time, so that memory does not grow with the number of problems.
 
     Example:
-        >>> tallies = tally_verdicts(np.array([[[1, 0, -1], [1, 1, 0]]], dtype=np.int8))
+        >>> tallies = count_yes_and_no(np.array([[[1, 0, -1], [1, 1, 0]]], dtype=np.int8))
         >>> tallies.yes, tallies.no
         (array([[1, 2]]), array([[1, 1]]))
     """

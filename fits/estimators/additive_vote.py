@@ -25,7 +25,7 @@ from isocompute.fits.estimators.monte_carlo import (
 )
 from isocompute.fits.estimators.solution_order import label_right_first, sort_solutions, sort_tallied_solutions
 from isocompute.fits.pool import Pool
-from isocompute.fits.verdict_codes import decode_verdicts, encode_verdicts, has_probabilities, tally_verdicts
+from isocompute.fits.verdict_codes import count_yes_and_no, decode_verdicts, encode_verdicts, has_probabilities
 
 Weigh = Callable[[Floats, Floats], Floats]
 """A function of the sums and the numbers of a solution's drawn values that were parsed; returns weights."""
@@ -168,7 +168,7 @@ class DrawnVotes:
         if values is not None:
             codes = encode_verdicts(np.asarray(check_values(pool, values), dtype=float))
             is_same = np.array_equal(codes, np.asarray(pool.verdict_codes))
-            self._is_binary, tallies = not has_probabilities(codes), tally_verdicts(codes)
+            self._is_binary, tallies = not has_probabilities(codes), count_yes_and_no(codes)
         self._weights, self._level = np.zeros((0, len(rules))), np.zeros(0, dtype=np.int64)
         label, self._rights = label_right_first(pool)
         if self._is_binary:  # a solution's weight is looked up by its numbers of yes and of parsed verdicts

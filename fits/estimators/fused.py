@@ -109,7 +109,7 @@ def estimate_verdict_votes(pool: Pool, S: ArrayLike, V: ArrayLike, draws: int, s
     return known[draws]
 
 
-def forget_verdict_votes(pool: Pool) -> None:
+def clear_verdict_votes(pool: Pool) -> None:
     """Forget what `estimate_verdict_votes` remembers of a pool, which stays in use for other things."""
     _LAST.pop(pool, None)
 

@@ -23,8 +23,8 @@ FIT_STEPS = 400
 LEAST_GAIN, LEAST_SHARE = 1e-3, 2.220446049250313e-09
 """The search ends when a step gains less than this in log P, or than this share of log P, which grows with verdicts."""
 STEEP, MOST_SEARCHES = 100.0, 5
-"""Where a search ends at a steeper slope in a code, another one begins. Many verdicts make valleys so narrow that a
-search, which remembers the slopes of its last steps, takes a short step for the last one."""
+"""Another search begins where one ends at a steeper slope in a code, up to so many in all. Many verdicts make valleys
+so narrow that a search, which remembers the slopes of its last steps, takes a short step for the last one."""
 MOST_CODE = np.log(1e6)
 """Codes beyond this size count as this one, so that parameters, and ratios of d and of the shares of kinds, lie within
 10⁻⁶ … 10⁶. A Beta of such numbers is its mean ± 0.001, or all at its ends. Between parameters that are larger still no

@@ -17,7 +17,7 @@ from isocompute.fits.verdict_codes import VerdictCodes
 REPLAY_BYTES = 2**26
 """Memory that the orders of some problems, and what a rule sees along them, take at a time."""
 SOLUTION_BYTES, VERDICT_BYTES = 64, 4
-"""What a solution in an order takes of it, with the state after it, and a verdict."""
+"""Bytes of it that a solution in an order takes, with the state after it, and that a verdict takes."""
 ROTATIONS = 4
 """Draws in a row that are rotations of one order. Their first quarters have no solution in common."""
 
@@ -123,7 +123,7 @@ def draw_orders(pool: Pool, draws: int, seed: int, verdicts: int | None = None) 
     return Orders(solutions, places, ROTATIONS)
 
 
-def split_problems(pool: Pool, draws: int, verdicts: int = 1) -> list[Ints]:
+def split_for_replay(pool: Pool, draws: int, verdicts: int = 1) -> list[Ints]:
     """Return the positions of the problems in parts, so that the replay of each fits into `REPLAY_BYTES`.
 
     Args:
@@ -132,7 +132,7 @@ def split_problems(pool: Pool, draws: int, verdicts: int = 1) -> list[Ints]:
         verdicts: m, how many verdicts of each solution are read at most.
 
     Example:
-        >>> [len(part) for part in split_problems(Pool(np.zeros((900, 64), dtype=int), [0] * 900), draws=32)]
+        >>> [len(part) for part in split_for_replay(Pool(np.zeros((900, 64), dtype=int), [0] * 900), draws=32)]
         [512, 388]
     """
     read = pool.verified_solutions * min(verdicts, pool.verifications)
@@ -140,12 +140,12 @@ def split_problems(pool: Pool, draws: int, verdicts: int = 1) -> list[Ints]:
     return [np.arange(i, min(i + size, pool.problems)) for i in range(0, pool.problems, size)]
 
 
-def look_up_verdicts(pool: Pool, places: NDArray[np.integer]) -> VerdictCodes:
+def read_ordered_verdicts(pool: Pool, places: NDArray[np.integer]) -> VerdictCodes:
     """Return (P, R, K, n) the codes of the verdicts at the first n positions of orders, see `Orders.verdicts`.
 
     Example:
         >>> pool = Pool([[0, 1]], [0], [[[1, 0, 0], [0, 1, 1]]])
-        >>> look_up_verdicts(pool, np.array([[[[1, 0], [0, 2]]]]))
+        >>> read_ordered_verdicts(pool, np.array([[[[1, 0], [0, 2]]]]))
         array([[[[0, 1],
                  [0, 1]]]], dtype=int8)
     """
@@ -154,5 +154,5 @@ def look_up_verdicts(pool: Pool, places: NDArray[np.integer]) -> VerdictCodes:
     found = np.empty(places.shape, dtype=held.dtype if isinstance(held, np.ndarray) else np.int8)
     own = np.arange(pool.verified_solutions)[:, None]
     for p, each in enumerate(places):  # one problem at a time, as positions become indices of eight bytes
-        found[p] = held[p][own, each] if isinstance(held, np.ndarray) else held[p].look_up(each)
+        found[p] = held[p][own, each] if isinstance(held, np.ndarray) else held[p].read_codes(each)
     return found

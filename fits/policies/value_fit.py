@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 from isocompute.errors import DataError
 from isocompute.fits.arrays import Floats
 from isocompute.fits.policies.answer_model_fit import fit_answer_model
-from isocompute.fits.policies.orders import draw_orders, split_problems
+from isocompute.fits.policies.orders import draw_orders, split_for_replay
 from isocompute.fits.policies.value_model import FEATURE_NAMES, ValueModel
 from isocompute.fits.policies.value_rule import walk_pool
 from isocompute.fits.pool import Pool
@@ -123,7 +123,7 @@ def collect_looks(
     """
     parts: list[list[Floats]] = []
     read = model.verifications if model.is_verifying else 0
-    each = [pool.select_problems(at) for pool in pools for at in split_problems(pool, FIT_DRAWS, read)]
+    each = [pool.select_problems(at) for pool in pools for at in split_for_replay(pool, FIT_DRAWS, read)]
     for pool in each:
         longest = pool.solutions if most is None else min(most, pool.solutions)
         orders = draw_orders(pool, FIT_DRAWS, seed, read)

@@ -12,7 +12,7 @@ from isocompute.errors import DataError
 from isocompute.fits.arrays import Floats, Ints
 from isocompute.fits.estimators.solution_order import label_right_first
 from isocompute.fits.policies.estimate import PolicyEstimate, build_policy_estimate
-from isocompute.fits.policies.orders import Orders, look_up_verdicts
+from isocompute.fits.policies.orders import Orders, read_ordered_verdicts
 from isocompute.fits.policies.replay import find_stops
 from isocompute.fits.policies.value_model import FEATURE_NAMES, ValueModel, list_looks
 from isocompute.fits.pool import Pool
@@ -124,4 +124,4 @@ def _order_verified_first(
     able[:, : pool.verified_solutions] = np.minimum(pool.judged, min(model.verifications, orders.verdicts.shape[3]))
     is_behind = orders.solutions >= pool.verified_solutions
     first = np.argsort(is_behind, axis=2, kind="stable").astype(np.int64)
-    return np.take_along_axis(orders.solutions, first, axis=2), look_up_verdicts(pool, orders.verdicts), able
+    return np.take_along_axis(orders.solutions, first, axis=2), read_ordered_verdicts(pool, orders.verdicts), able

@@ -11,7 +11,7 @@ from isocompute.errors import DataError
 from isocompute.fits.arrays import Floats
 from isocompute.fits.estimators.monte_carlo import require_verdicts
 from isocompute.fits.estimators.solution_order import label_right_first
-from isocompute.fits.policies.orders import Orders, look_up_verdicts
+from isocompute.fits.policies.orders import Orders, read_ordered_verdicts
 from isocompute.fits.pool import Pool
 
 
@@ -70,7 +70,7 @@ def track_votes(pool: Pool, orders: Orders, most: int | None = None, is_weighted
     if is_weighted:
         assert orders.verdicts is not None
         limit = pool.verified_solutions
-        codes = look_up_verdicts(pool, orders.verdicts[..., :1])[..., 0]  # (P, R, K) the first of each solution
+        codes = read_ordered_verdicts(pool, orders.verdicts[..., :1])[..., 0]  # (P, R, K) the first of each solution
         weights = np.where(codes >= 0, codes, 0.0)
     label, rights = label_right_first(pool, limit)
     shape = (pool.problems, orders.draws, longest)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isocompute.fits import Pool, estimate_coverage, estimate_coverage_of_counts, measure_verifier
-from isocompute.fits.estimators.fused import forget_verdict_votes
+from isocompute.fits.estimators.fused import clear_verdict_votes
 from isocompute.fits.policies.value_fit import MOST_VERIFICATIONS
 from isocompute.planner.estimate.caps import measure_caps
 from isocompute.planner.estimate.costs import RunCosts, get_run_models, measure_costs
@@ -83,7 +83,7 @@ def build_profile(run: Run, run_pool: RunPool, costs: RunCosts, name: str) -> Pr
         if strategy.name == "sc" or strategy.can_use(pool, run_pool.has_answers):
             strategies[strategy.name], is_blurred = estimate_profile_part(strategy, pool, run_pool.has_answers)
             blurred += [strategy.name] if is_blurred else []
-    forget_verdict_votes(pool)
+    clear_verdict_votes(pool)
     coverage = estimate_coverage(pool, doublings)
     if is_right_or_wrong_only(run_pool):  # no rule chooses among the solutions, so that all of each problem count
         coverage = estimate_counted_coverage(run_pool, doublings)

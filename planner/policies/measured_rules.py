@@ -12,7 +12,7 @@ from isocompute.fits import Pool
 from isocompute.fits.arrays import Floats
 from isocompute.fits.policies.estimate import SETTING_COLUMNS, PolicyEstimate, price_by_problem
 from isocompute.fits.policies.hindsight import compute_hindsight
-from isocompute.fits.policies.orders import ROTATIONS, Orders, draw_orders, split_problems
+from isocompute.fits.policies.orders import ROTATIONS, Orders, draw_orders, split_for_replay
 from isocompute.fits.policies.registry import STOP_RULES
 from isocompute.fits.policies.replay import estimate_stop_rule
 from isocompute.fits.policies.stop_rule import Settings, StopRule
@@ -80,7 +80,7 @@ def measure_rules(
     most = {rule.name: pool.verified_solutions if rule.is_weighted else pool.solutions for rule in rules}
     parts: dict[str, list[PolicyEstimate]] = {rule.name: [] for rule in rules}
     known: dict[bool, list[PolicyEstimate]] = {rule.is_weighted: [] for rule in rules}
-    chunks = split_problems(pool, draws)
+    chunks = split_for_replay(pool, draws)
     for i, places in enumerate(chunks):
         chunk, own_prices = pool.select_problems(places), prices.select_problems(places)
         own_lengths = None if lengths is None else lengths[places]

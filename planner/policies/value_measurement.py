@@ -11,7 +11,7 @@ import numpy as np
 from isocompute.fits import Pool, split_folds
 from isocompute.fits.arrays import Floats, Ints
 from isocompute.fits.policies.estimate import SETTING_COLUMNS, PolicyEstimate, price_by_problem
-from isocompute.fits.policies.orders import draw_orders, split_problems
+from isocompute.fits.policies.orders import draw_orders, split_for_replay
 from isocompute.fits.policies.policy import VALUE
 from isocompute.fits.policies.value_fit import RATES, fit_value_model
 from isocompute.fits.policies.value_model import ValueModel
@@ -97,7 +97,7 @@ def estimate_with_model(
             estimate_value_rule(
                 part, model, VALUE_PRICES, draw_orders(part, draws, POLICY_SEED, read), most, width, lam
             )
-            for part in (pool.select_problems(places) for places in split_problems(pool, draws, read))
+            for part in (pool.select_problems(places) for places in split_for_replay(pool, draws, read))
         ]
     )
 

@@ -1,4 +1,4 @@
-"""Which rows of a numbered table a run has, a bit for each row that a sweep requests.
+"""The rows of a numbered table that a run has, a bit for each row that a sweep requests.
 
 The keys that a sweep requests form a box, problems × solutions × verifications, so a key is a place in an array. A run
 of 100 million verifications takes 12.5 MB here, where its keys as tuples would take 20 GB.
@@ -28,7 +28,7 @@ Mask = NDArray[np.bool_]
 
 
 class RowStates:
-    """Whether there is a row whose status is ok, of each key in a box of problems and numbers.
+    """The keys in a box of problems and numbers that have a row whose status is ok.
 
     Args:
         problems: ids of the problems.

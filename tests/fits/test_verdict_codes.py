@@ -15,7 +15,7 @@ from isocompute.fits.estimators.monte_carlo import average_verdicts
 from isocompute.fits.estimators.solution_order import label_right_first, sort_solutions, sort_tallied_solutions
 from isocompute.fits.estimators.verdict_agreement import measure_verdict_agreement
 from isocompute.fits.policies.answer_model_fit import fit_answer_model
-from isocompute.fits.policies.orders import draw_orders, look_up_verdicts
+from isocompute.fits.policies.orders import draw_orders, read_ordered_verdicts
 from isocompute.fits.policies.value_fit import fit_value_model
 from isocompute.fits.policies.vote_track import track_votes
 from isocompute.fits.verdict_codes import VerdictTallies, decode_verdicts, encode_verdicts
@@ -146,7 +146,7 @@ def test_a_pool_of_tallies_has_the_verdicts_in_another_order():
         lambda pool: measure_verdict_agreement(pool, True, [2, 3]).correlation,
         lambda pool: fit_answer_model(pool).table,
         lambda pool: draw_orders(pool, 8, 0).solutions,
-        lambda pool: look_up_verdicts(pool, draw_orders(pool, 8, 0, 4).verdicts),
+        lambda pool: read_ordered_verdicts(pool, draw_orders(pool, 8, 0, 4).verdicts),
         lambda pool: track_votes(pool, draw_orders(pool, 8, 0), is_weighted=True).right,
         lambda pool: list(fit_value_model(pool, 0.3, rates=[1.0]).to_dict()["gain"].values()),
     ],
@@ -182,7 +182,7 @@ def test_estimates_from_tallies_take_less_memory_than_a_byte_for_each_verdict():
             estimate_verdict_votes(pool, [1, 2], [1, 2], 32, 0)
             measure_verifier(pool)
             fit_answer_model(pool)
-            look_up_verdicts(pool, draw_orders(pool, 8, 0, 2).verdicts)
+            read_ordered_verdicts(pool, draw_orders(pool, 8, 0, 2).verdicts)
             return tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
