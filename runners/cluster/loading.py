@@ -155,7 +155,8 @@ class ClusterLoader:
             unit,
             {} if gpus else {"VLLM_CPU_OMP_THREADS_BIND": "nobind"},  # vLLM would bind all copies to the same cores
         )
-        pool = ReplicaPool(plan, self.cluster, fewest, most, self.config.wait, fail, self.display.note)
+        waits = (self.config.wait, self.config.timeout)
+        pool = ReplicaPool(plan, self.cluster, fewest, most, *waits, fail, self.display.note)
         self.pools.append(pool)
         return pool
 

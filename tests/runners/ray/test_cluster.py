@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from pathlib import Path
 
@@ -49,6 +50,26 @@ def test_a_request_that_kills_its_replica_becomes_a_failed_row(sweeping, two_nod
     assert failed["status"].item().startswith("3 replicas died while they worked on it")
     assert len(frame) == 40
     assert "3 died" in said
+
+
+@pytest.mark.parametrize("how", ["sleep", pytest.param("stop", marks=pytest.mark.soak)])
+def test_a_replica_that_hangs_is_given_up_and_its_rows_go_to_others(
+    how, sweeping, two_nodes, alone, make_deadly, tmp_path
+):
+    make_deadly((0, 3))
+    next(tmp_path.iterdir()).write_text(how)
+    changed = {**ONLY_SOLVED, "solver": double(hanging=str(tmp_path)), "cluster": {"timeout": 2.0}}
+    said = sweeping.finish(f"hanging-{how}", "--on", two_nodes.url, **changed)
+    assert re.search(
+        r"A replica of the solver on [^:]* hung: it answered none of its requests for 2 s \(cluster\.timeout\)\. "
+        r"Its \d+ unfinished requests go to others\.",
+        said,
+    )
+    frame = sweeping.run(f"hanging-{how}").read_frame(SOLUTIONS_TABLE, ["solution_id", "text", "status"])
+    assert set(frame["status"]) == {"ok"}
+    expected = alone.read_frame(SOLUTIONS_TABLE, ["solution_id", "text", "status"])
+    assert frame.values.tolist() == expected[expected["solution_id"] < 8].values.tolist()
+    assert not two_nodes.find_replicas()
 
 
 def test_a_model_that_cannot_be_loaded_is_reported_as_on_one_machine(sweeping, two_nodes):
