@@ -7,7 +7,7 @@ import os
 import re
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import current_thread, main_thread
@@ -85,11 +85,12 @@ def read_node_table() -> list[dict[str, Any]]:
 
 
 @contextmanager
-def open_cluster(text: str) -> Iterator[Cluster]:
+def open_cluster(text: str, note: Callable[[str], None] = lambda line: None) -> Iterator[Cluster]:
     """Connect to a cluster, or start Ray on this machine, until the block ends.
 
     Args:
         text: ``ray://HOST:PORT``, ``local`` or ``local:N``.
+        note: prints a line.
 
     Raises:
         ConfigError: it is none of these.
@@ -101,6 +102,7 @@ def open_cluster(text: str) -> Iterator[Cluster]:
         import ray
     except ImportError as error:
         raise EngineError(describe_missing_package("The option --on", error, "ray")) from error
+    note("starting Ray on this machine" if address.host is None else f"connecting to {text}")
     try:
         with keep_signal_handlers():
             open_ray_connection(address, text)

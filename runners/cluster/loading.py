@@ -57,7 +57,7 @@ def open_model_loading(on: str | None, display: Display, sweep: Sweep | None = N
     if on is None:
         yield ModelLoading(display)
         return
-    with open_cluster(on) as cluster:
+    with open_cluster(on, display.note) as cluster:
         loader = ClusterLoader(cluster, display, sweep)
         yield ModelLoading(loader, {"load": loader.load_engine, "load_scorer": loader.load_scorer})
 

@@ -24,6 +24,7 @@ from isocompute.runners.cluster.connection import Cluster, describe_ray_error, r
 from isocompute.runners.cluster.dispatch import Dispatcher, GivenRequest
 from isocompute.runners.cluster.handle import PooledReplica, ReplicaPlan
 from isocompute.runners.cluster.replica import FinishedAnswers, ReplicaFacts
+from isocompute.runners.parsing.printable import format_count
 
 POOL_POLL_SECONDS = 0.01
 """Seconds of waiting for an answer, after which the queue is checked for new requests."""
@@ -33,6 +34,9 @@ SCALE_SECONDS = 0.5
 
 SHORTEST_WAIT_SECONDS = 2.0
 """Seconds that Ray is given to find room that is there."""
+
+WAIT_NOTE_SECONDS = 30.0
+"""Seconds after which it is said anew what the replicas wait for, while none serves."""
 
 REPLICA_IDLE_SECONDS = 60.0
 """Seconds without a request after which a replica above the fewest is let go."""
@@ -82,7 +86,7 @@ class ReplicaPool:
         self.gone: list[PooledReplica] = []
         self.deaths_by_node: Counter[str] = Counter()
         self.deaths_since_answer, self.resume_at, self.scaled_at = 0, 0.0, 0.0
-        self.is_loaded = False
+        self.is_loaded, self.noted_at = False, 0.0
         self.listened = 0.0
         """Seconds of waiting for answers, the clock of silences."""
 
@@ -163,6 +167,7 @@ class ReplicaPool:
         work = pending_count + self.dispatcher.waiting_count + inside
         wanted = min(self.most, max(self.fewest, math.ceil(work / each)))
         self._replace_dead(wanted)
+        self._note_waiting(now)
         staying = [replica for replica in self.replicas if not replica.is_leaving]
         for replica in list(self.replicas):
             if replica.inside:
@@ -186,6 +191,17 @@ class ReplicaPool:
         if len(waiting) == len(self.replicas) and all(replica.age > patience for replica in waiting):
             missing = self.plan.shape.describe_missing(self.cluster.list_nodes().values())
             raise EngineError(f"There is no room for a replica of the {self.plan.role}: {missing}.")
+
+    def _note_waiting(self, now: float) -> None:
+        """Say from time to time what the replicas wait for, while none serves."""
+        if any(replica.facts is not None for replica in self.replicas) or now - self.noted_at < WAIT_NOTE_SECONDS:
+            return
+        count, loading = len(self.replicas), sum(replica.is_loading for replica in self.replicas)
+        if self.noted_at:
+            self.note(f"{self.plan.role}: {loading} of {format_count(count, 'replica')} have room and load the model")
+        else:
+            self.note(f"{self.plan.role}: starting {format_count(count, 'replica')}")
+        self.noted_at = now
 
     def _start_replicas(self, count: int) -> None:
         for _ in range(count):
