@@ -102,10 +102,9 @@ def open_cluster(text: str, note: Callable[[str], None] = lambda line: None) -> 
         import ray
     except ImportError as error:
         raise EngineError(describe_missing_package("The option --on", error, "ray")) from error
-    note("starting Ray on this machine" if address.host is None else f"connecting to {text}")
     try:
         with keep_signal_handlers():
-            open_ray_connection(address, text)
+            open_ray_connection(address, text, note)
     except (ConnectionError, RuntimeError, OSError, TimeoutError, ValueError) as error:
         raise EngineError(f"No Ray cluster could be used at '{text}': {describe_ray_error(error)}") from error
     try:
@@ -114,7 +113,7 @@ def open_cluster(text: str, note: Callable[[str], None] = lambda line: None) -> 
         ray.shutdown()
 
 
-def open_ray_connection(address: ClusterAddress, text: str) -> None:
+def open_ray_connection(address: ClusterAddress, text: str, note: Callable[[str], None]) -> None:
     """Start Ray on this machine, or connect to a cluster.
 
     Raises:
@@ -125,9 +124,11 @@ def open_ray_connection(address: ClusterAddress, text: str) -> None:
     quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
     if address.host is None:
         cores = max(os.cpu_count() or 1, LOCAL_ROLES * (address.workers or 1))
+        note("starting Ray on this machine")
         ray.init("local", num_cpus=cores, include_dashboard=False, **quiet)
     else:
         check_port_open(address)
+        note(f"connecting to {text}")
         open_client_connection(text, quiet)
 
 
