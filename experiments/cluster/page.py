@@ -30,8 +30,8 @@ simulated; with 1,000 times the failures the table below shows what one costs.
 **The driver's CPU.** 1,000 replicas finish up to {needed:,.0f} rows a second. One driver grades and writes a row in
 {verification:.0f} µs, and deals the next one in {dealing_most:.1f} µs, with its replicas' loads in a heap: {rows:,.0f}
 rows a second, about {breaks:.0f} replicas. So a study on 1,000 replicas needs several drivers. {drivers} of them with
-about {replicas_each} replicas each take {hours_sharded:.2g} hours in place of {hours_alone:.2g}; of these {starting:.2g}
-are the start of the replicas, which comes next, before the tail.
+about {replicas_each} replicas each take {hours_sharded:.2g} hours in place of {hours_alone:.2g}; of these
+{starting:.2g} are the start of the replicas, which comes next, before the tail.
 
 A driver also remembers the replica of only {remembered:,} prompts. Still {cached} of the tokens of prompts are read
 from a cache, as the verifications of a solution are dealt one after another.

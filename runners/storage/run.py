@@ -460,6 +460,10 @@ class Run:
                         self.held.write_failed = True  # it may arrive all the same
                     raise
 
+    def _name_file(self, path: str) -> str:
+        """Return a file of the run as its user would name it: in a store with its URL."""
+        return path if self.local else self.path + path.removeprefix(self.root)
+
     @contextmanager
     def _translate_read_errors(self, path: str) -> Iterator[None]:
         """Turn read errors of the disk or store into RunError.
@@ -477,8 +481,8 @@ class Run:
                 raise
             kind = GonePartError if isinstance(error, FileNotFoundError) else RunError
             raise kind(
-                f"{path} cannot be read: {describe_store_error(error)}; its content may be intact, so nothing was "
-                "changed."
+                f"{self._name_file(path)} cannot be read: {describe_store_error(error)}; its content may be intact, so "
+                "nothing was changed."
             ) from None
 
     @contextmanager
@@ -492,8 +496,8 @@ class Run:
             if self.local and not isinstance(error, OSError):
                 raise
             raise RunError(
-                f"{path} could not be written: {describe_store_error(error)}. What was written before is intact; run "
-                "the same command again to continue."
+                f"{self._name_file(path)} could not be written: {describe_store_error(error)}. What was written before "
+                "is intact; run the same command again to continue."
             ) from None
 
     @contextmanager

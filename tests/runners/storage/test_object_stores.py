@@ -165,9 +165,11 @@ def test_a_store_that_never_answers_is_one_sentence_and_what_was_written_is_inta
         writer = run.open_writer(SOLUTIONS_TABLE)
         write_row(writer, 0)
         s3.network.fault = lambda method, path: "503"
-        with pytest.raises(RunError, match=r"could not be written: .*\. What was written before is intact"):
+        with pytest.raises(
+            RunError, match=rf"^{place}/\S+ could not be written: .*\. What was written before is intact"
+        ):
             write_row(writer, 1)
-    with pytest.raises(RunError, match=r"cannot be read: .*its content may be intact"):
+    with pytest.raises(RunError, match=rf"^{place}/\S+ cannot be read: .*its content may be intact"):
         read_numbers(run)
     s3.network.heal()
     assert read_numbers(Run(place)) == [0]
