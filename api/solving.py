@@ -12,12 +12,11 @@ from isocompute.api.results import Result
 from isocompute.api.runs import require_path
 from isocompute.errors import ConfigError
 from isocompute.planner.budget import Budget, format_compute
-from isocompute.runners.cluster import open_model_loading
 from isocompute.runners.display import SilentDisplay
 from isocompute.runners.parsing.printable import format_count, format_error_value
 from isocompute.serving.answers import build_answers_frame
 from isocompute.serving.approach import SolveRequest
-from isocompute.serving.solving import SolvedQuestions, solve_questions
+from isocompute.serving.solving import SolvedQuestions, open_solving_models, solve_questions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -154,5 +153,5 @@ def solve(
         seed=seed,
         keep_going=keep_going,
     )
-    with open_model_loading(on, SilentDisplay()) as models:
+    with open_solving_models(on, SilentDisplay(), request) as models:
         return SolveResult(solve_questions(request, models.display, **models.functions))

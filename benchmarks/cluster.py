@@ -108,7 +108,9 @@ def load_both_sides(args: argparse.Namespace, stack: ExitStack) -> tuple[Engine,
         "solver", loader, arguments, options, ReplicaShape(1, args.gpus),
         environment={"VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
-    pool = ReplicaPool(plan, cluster, args.replicas, args.replicas, 60.0, build_failed_completion, lambda line: None)
+    pool = ReplicaPool(
+        plan, cluster, args.replicas, args.replicas, 60.0, 3600.0, build_failed_completion, lambda line: None
+    )
     stack.callback(pool.close)
     while sum(replica.is_open for replica in pool.replicas) < args.replicas:
         list(pool.run(deque(make_benchmark_requests(args.replicas, 1))))

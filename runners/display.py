@@ -71,6 +71,8 @@ class LiveDisplay:
         """Begin a phase of ``total`` rows, ``done`` of which exist already."""
         self.task = self.progress.add_task(name, total=total, completed=done, tokens=0, detail="")
         self.begun, self.said = time.monotonic(), 0.0
+        if not self.console.is_terminal and done < total:  # a model may take minutes to load
+            self.note(f"{name}: {done:,} of {total:,} rows are there")
 
     def update_progress(self, rows: int, tokens: int, detail: str = "") -> None:
         """Count finished rows and their completion tokens; ``detail`` is a text shown beside them."""

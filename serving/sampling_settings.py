@@ -17,8 +17,8 @@ from isocompute.runners.scorers.registry import SCORERS
 from isocompute.runners.storage.provenance import read_grader_title
 from isocompute.runners.storage.run import Run
 
-KEPT_KEYS = ("engine", "solver", "verifier", "scorer", "step", "boxed_ends", "checkpoint_seconds")
-"""The keys of a sweep that say how rows are sampled, without its searches."""
+KEPT_KEYS = ("engine", "solver", "verifier", "scorer", "step", "boxed_ends", "checkpoint_seconds", "cluster")
+"""The keys of a sweep that say how and where rows are sampled, without its searches."""
 
 ROLES = ("solver", "verifier", "scorer")
 """The roles whose models a server may run."""

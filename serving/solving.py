@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
@@ -11,6 +12,7 @@ from isocompute.errors import ConfigError, RunError
 from isocompute.fits.policies.policy import Policy
 from isocompute.planner.strategies.registry import is_search
 from isocompute.runners import engines, scorers
+from isocompute.runners.cluster import ModelLoading, open_model_loading
 from isocompute.runners.config.sweep import POLICY_KEY, extract_sweep
 from isocompute.runners.display import Display, SilentDisplay
 from isocompute.runners.engines import Engine
@@ -83,6 +85,25 @@ class SolvedQuestions:
         """Share of the answers that are right, among the questions with a right answer; None without any."""
         graded = [each.correct for each in self.answers if each.correct is not None]
         return fmean(graded) if graded else None
+
+
+@contextmanager
+def open_solving_models(on: str | None, display: Display, request: SolveRequest) -> Iterator[ModelLoading]:
+    """Load the models for questions in this process, or on a cluster, with the replicas that their sweep file names.
+
+    Args:
+        on: the cluster, ``ray://HOST:PORT``, ``local`` or ``local:N``; None for this process.
+        display: where progress is shown.
+        request: what is asked for.
+
+    Raises:
+        ConfigError, DataError, EngineError, RunError: as `read_sampling_settings` and `open_model_loading`.
+    """
+    sweep = None
+    if on is not None:
+        sweep = read_sampling_settings(request.config, request.profile, request.engine, request.urls).sweep
+    with open_model_loading(on, display, sweep) as models:
+        yield models
 
 
 def solve_questions(

@@ -118,11 +118,10 @@ def solve(
     from isocompute.cli.signals import stop_on_signals
     from isocompute.planner.budget import Budget
     from isocompute.planner.profile import read_profile
-    from isocompute.runners.cluster import open_model_loading
     from isocompute.runners.display import LiveDisplay
     from isocompute.runners.storage.files import refuse_memory_path
     from isocompute.serving.approach import SolveRequest
-    from isocompute.serving.solving import solve_questions
+    from isocompute.serving.solving import open_solving_models, solve_questions
 
     refuse_memory_path(output)
     request = SolveRequest(
@@ -147,7 +146,7 @@ def solve(
     with (
         stop_on_signals(stop_note),
         LiveDisplay(progress) as display,
-        open_model_loading(on, display) as models,
+        open_solving_models(on, display, request) as models,
     ):
         solved = solve_questions(request, models.display, **models.functions)
     if json_:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 
 import pandas as pd
 import pyarrow.compute as pc
@@ -10,7 +11,7 @@ import pyarrow.compute as pc
 from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.storage.expected import ExpectedRows
 from isocompute.runners.storage.provenance import extract_origin
-from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.run import Run, retry_gone_parts
 from isocompute.runners.storage.scan import scan_table
 from isocompute.runners.storage.schema import (
     PROBLEMS_TABLE,
@@ -38,12 +39,17 @@ def find_finished_problems(run: Run) -> list[str]:
     finished = pd.Series(True, index=ids)
     for table in (SOLUTIONS_TABLE, VERIFICATIONS_TABLE, SCORES_TABLE, SEARCHES_TABLE):
         if needed := one.count_rows(table):
-            finished &= count_finished_rows(run, table, expected).reindex(ids, fill_value=0) >= needed
+            counts = retry_gone_parts(partial(count_finished_rows, run, table, expected))
+            finished &= counts.reindex(ids, fill_value=0) >= needed
     return [name for name in ids if finished[name]]
 
 
 def count_finished_rows(run: Run, table: RunTable, expected: ExpectedRows) -> pd.Series:
-    """Return the number of requested rows of a table whose status is ok, by problem."""
+    """Return the number of requested rows of a table whose status is ok, by problem.
+
+    Raises:
+        GonePartError: a part was joined with others meanwhile.
+    """
     counts = Counter[str]()
     for batch in scan_table(run, table, [*table.key_names, "status"]):
         rows = expected.select_rows(table, batch.filter(pc.equal(batch["status"], "ok")).to_pandas())

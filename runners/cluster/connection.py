@@ -7,7 +7,7 @@ import os
 import re
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import current_thread, main_thread
@@ -85,11 +85,12 @@ def read_node_table() -> list[dict[str, Any]]:
 
 
 @contextmanager
-def open_cluster(text: str) -> Iterator[Cluster]:
+def open_cluster(text: str, note: Callable[[str], None] = lambda line: None) -> Iterator[Cluster]:
     """Connect to a cluster, or start Ray on this machine, until the block ends.
 
     Args:
         text: ``ray://HOST:PORT``, ``local`` or ``local:N``.
+        note: prints a line.
 
     Raises:
         ConfigError: it is none of these.
@@ -103,7 +104,7 @@ def open_cluster(text: str) -> Iterator[Cluster]:
         raise EngineError(describe_missing_package("The option --on", error, "ray")) from error
     try:
         with keep_signal_handlers():
-            open_ray_connection(address, text)
+            open_ray_connection(address, text, note)
     except (ConnectionError, RuntimeError, OSError, TimeoutError, ValueError) as error:
         raise EngineError(f"No Ray cluster could be used at '{text}': {describe_ray_error(error)}") from error
     try:
@@ -112,7 +113,7 @@ def open_cluster(text: str) -> Iterator[Cluster]:
         ray.shutdown()
 
 
-def open_ray_connection(address: ClusterAddress, text: str) -> None:
+def open_ray_connection(address: ClusterAddress, text: str, note: Callable[[str], None]) -> None:
     """Start Ray on this machine, or connect to a cluster.
 
     Raises:
@@ -123,9 +124,11 @@ def open_ray_connection(address: ClusterAddress, text: str) -> None:
     quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
     if address.host is None:
         cores = max(os.cpu_count() or 1, LOCAL_ROLES * (address.workers or 1))
+        note("starting Ray on this machine")
         ray.init("local", num_cpus=cores, include_dashboard=False, **quiet)
     else:
         check_port_open(address)
+        note(f"connecting to {text}")
         open_client_connection(text, quiet)
 
 

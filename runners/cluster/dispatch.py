@@ -132,6 +132,13 @@ class Dispatcher(Generic[Load]):
         if room:
             self.room_by_replica[replica] = room
 
+    def forget_replica(self, replica: Load) -> None:
+        """Keep nothing of a replica that holds no requests and is gone."""
+        replica.is_open = False
+        self.note_change(replica)
+        self.loads.forget_replica(replica)
+        self.affinity.forget_replica(replica)
+
     def assign_requests(self, pending: deque[Any]) -> dict[Load, dict[int, GivenRequest]]:
         """Take as many requests as the replicas have room for, count them inside, and return them by replica."""
         taken: dict[Load, dict[int, GivenRequest]] = defaultdict(dict)

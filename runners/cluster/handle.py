@@ -67,6 +67,13 @@ class PooledReplica(ReplicaLoad):
         self.rows, self.tokens, self.failed = 0, 0, 0
         self.created_at = self.looked_at = self.busy_at = self.answered_at = time.monotonic()
         self.began_at: float | None = None
+        self.heard_at = 0.0
+        """When it last answered, began to load or got requests while it held none, by the pool's clock of silences."""
+
+    @property
+    def is_loading(self) -> bool:
+        """True if its model is being loaded."""
+        return self.actor is not None and self.facts is None
 
     @property
     def is_waiting(self) -> bool:

@@ -57,7 +57,7 @@ def open_model_loading(on: str | None, display: Display, sweep: Sweep | None = N
     if on is None:
         yield ModelLoading(display)
         return
-    with open_cluster(on) as cluster:
+    with open_cluster(on, display.note) as cluster:
         loader = ClusterLoader(cluster, display, sweep)
         yield ModelLoading(loader, {"load": loader.load_engine, "load_scorer": loader.load_scorer})
 
@@ -155,7 +155,8 @@ class ClusterLoader:
             unit,
             {} if gpus else {"VLLM_CPU_OMP_THREADS_BIND": "nobind"},  # vLLM would bind all copies to the same cores
         )
-        pool = ReplicaPool(plan, self.cluster, fewest, most, self.config.wait, fail, self.display.note)
+        waits = (self.config.wait, self.config.timeout)
+        pool = ReplicaPool(plan, self.cluster, fewest, most, *waits, fail, self.display.note)
         self.pools.append(pool)
         return pool
 

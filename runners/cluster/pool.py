@@ -3,6 +3,10 @@
 Its replicas are placed, load the model, serve, and go: when their node is drained, when they have long had nothing to
 do, or when they die. A replica that died is replaced; what it held goes to others. The pool gives up only if replicas
 die again and again and nothing is answered in between.
+
+A replica may also hang: its process lives, and it answers nothing. One that holds requests and has answered none for
+`timeout` seconds is ended and counts as dead; so is one that loads for longer than an hour and than `timeout`. Only the
+time in which the pool listens is counted, so that answers that wait for a slow reader make no replica silent.
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ from isocompute.runners.cluster.connection import Cluster, describe_ray_error, r
 from isocompute.runners.cluster.dispatch import Dispatcher, GivenRequest
 from isocompute.runners.cluster.handle import PooledReplica, ReplicaPlan
 from isocompute.runners.cluster.replica import FinishedAnswers, ReplicaFacts
+from isocompute.runners.parsing.printable import format_count
 
 POOL_POLL_SECONDS = 0.01
 """Seconds of waiting for an answer, after which the queue is checked for new requests."""
@@ -30,6 +35,9 @@ SCALE_SECONDS = 0.5
 SHORTEST_WAIT_SECONDS = 2.0
 """Seconds that Ray is given to find room that is there."""
 
+WAIT_NOTE_SECONDS = 30.0
+"""Seconds after which it is said anew what the replicas wait for, while none serves."""
+
 REPLICA_IDLE_SECONDS = 60.0
 """Seconds without a request after which a replica above the fewest is let go."""
 
@@ -38,6 +46,9 @@ POOL_CLOSE_SECONDS = 10.0
 
 MOST_UNANSWERED_DEATHS = 8
 """Deaths without an answer in between, besides two for each replica, after which the pool gives up."""
+
+LONGEST_LOAD_SECONDS = 3600.0
+"""Seconds that a replica has to load its model, or `ReplicaPool.timeout` if that is more."""
 
 LONGEST_DEATH_PAUSE_SECONDS = 30.0
 """The longest pause before a replica is replaced; it doubles with each death since the last answer."""
@@ -52,6 +63,7 @@ class ReplicaPool:
         fewest: the number of replicas while there is work.
         most: the most replicas.
         wait: seconds that replicas may wait for resources while none has them.
+        timeout: seconds without an answer after which a replica that holds requests counts as dead.
         fail: returns the answer to a request that fails, from the reason.
         note: prints a line.
     """
@@ -63,17 +75,20 @@ class ReplicaPool:
         fewest: int,
         most: int,
         wait: float,
+        timeout: float,
         fail: Callable[[str], Any],
         note: Callable[[str], None],
     ) -> None:
         self.plan, self.cluster, self.fewest, self.most, self.wait = plan, cluster, fewest, most, wait
-        self.fail, self.note = fail, note
+        self.timeout, self.fail, self.note = timeout, fail, note
         self.dispatcher: Dispatcher[PooledReplica] = Dispatcher()
         self.replicas: list[PooledReplica] = []
         self.gone: list[PooledReplica] = []
         self.deaths_by_node: Counter[str] = Counter()
         self.deaths_since_answer, self.resume_at, self.scaled_at = 0, 0.0, 0.0
-        self.is_loaded = False
+        self.is_loaded, self.noted_at = False, 0.0
+        self.listened = 0.0
+        """Seconds of waiting for answers, the clock of silences."""
 
     def run(self, pending: deque[Any]) -> Iterator[tuple[Any, Any]]:
         """Keep every replica full until the queue is empty and all requests have finished.
@@ -90,7 +105,12 @@ class ReplicaPool:
                     self._scale_replicas(len(pending))
                     for replica, given in self.dispatcher.assign_requests(pending).items():
                         replica.submit_requests([replace(each.request, key=(n,)) for n, each in given.items()])
+                        if len(replica.inside) == len(given):  # it held nothing
+                            replica.heard_at = self.listened
+                    began = time.monotonic()
                     answered = self._wait_for_answers(POOL_POLL_SECONDS)
+                    self.listened += time.monotonic() - began
+                    answered += self._end_silent_replicas()
                 yield from answered
         finally:
             self.dispatcher.drop_requests()
@@ -147,6 +167,7 @@ class ReplicaPool:
         work = pending_count + self.dispatcher.waiting_count + inside
         wanted = min(self.most, max(self.fewest, math.ceil(work / each)))
         self._replace_dead(wanted)
+        self._note_waiting(now)
         staying = [replica for replica in self.replicas if not replica.is_leaving]
         for replica in list(self.replicas):
             if replica.inside:
@@ -171,6 +192,17 @@ class ReplicaPool:
             missing = self.plan.shape.describe_missing(self.cluster.list_nodes().values())
             raise EngineError(f"There is no room for a replica of the {self.plan.role}: {missing}.")
 
+    def _note_waiting(self, now: float) -> None:
+        """Say from time to time what the replicas wait for, while none serves."""
+        if any(replica.facts is not None for replica in self.replicas) or now - self.noted_at < WAIT_NOTE_SECONDS:
+            return
+        count, loading = len(self.replicas), sum(replica.is_loading for replica in self.replicas)
+        if self.noted_at:
+            self.note(f"{self.plan.role}: {loading} of {format_count(count, 'replica')} have room and load the model")
+        else:
+            self.note(f"{self.plan.role}: starting {format_count(count, 'replica')}")
+        self.noted_at = now
+
     def _start_replicas(self, count: int) -> None:
         for _ in range(count):
             self.replicas.append(PooledReplica(self.plan, self.cluster))
@@ -181,7 +213,9 @@ class ReplicaPool:
 
         answered: list[tuple[Any, Any]] = []
         for replica in self.replicas:
-            replica.try_start()
+            if replica.is_waiting:
+                replica.heard_at = self.listened
+                replica.try_start()
         awaited = {replica.awaited: replica for replica in self.replicas if replica.awaited is not None}
         if not awaited:
             time.sleep(patience)
@@ -217,7 +251,7 @@ class ReplicaPool:
             return []
         answered = replica.take_answers(news)
         if answered:
-            self.deaths_since_answer = 0
+            self.deaths_since_answer, replica.heard_at = 0, self.listened
         if news.error is not None:
             if not any(each.rows for each in (*self.gone, *self.replicas)):
                 raise EngineError(news.error)
@@ -227,8 +261,33 @@ class ReplicaPool:
             self.note(f"The node {replica.node} is being drained; the {self.plan.role}'s replica there ends its work.")
         return answered
 
-    def _handle_death(self, replica: PooledReplica, reason: str) -> list[tuple[Any, Any]]:
+    def _end_silent_replicas(self) -> list[tuple[Any, Any]]:
+        """End the replicas that hang; return the requests that fail, with their answers.
+
+        Raises:
+            EngineError: the first replica does not load, or too many died since the last answer.
+        """
+        ended: list[tuple[Any, Any]] = []
+        for replica in list(self.replicas):
+            limit = max(self.timeout, LONGEST_LOAD_SECONDS) if replica.is_loading else self.timeout
+            if self.listened - replica.heard_at <= limit or not (replica.is_loading or replica.inside):
+                continue
+            if replica.is_loading and not self.is_loaded:
+                raise EngineError(
+                    f"A replica of the {self.plan.role} on {replica.node} has not loaded its model within {limit:,g} "
+                    "s; a larger cluster.timeout gives it more time."
+                )
+            what = "it did not load its model" if replica.is_loading else "it answered none of its requests"
+            ended += self._handle_death(replica, f"{what} for {limit:,g} s (cluster.timeout).", "hung")
+        return ended
+
+    def _handle_death(self, replica: PooledReplica, reason: str, end: str = "died") -> list[tuple[Any, Any]]:
         """Return a dead replica's requests to the queue; return those that fail, with their answers.
+
+        Args:
+            replica: the replica.
+            reason: why it died, as a sentence.
+            end: what happened to it, in a word.
 
         Raises:
             EngineError: too many died since the last answer.
@@ -241,7 +300,7 @@ class ReplicaPool:
         self.deaths_by_node[replica.node or "a node"] += 1
         self.note(
             f"A replica of the {self.plan.role} on {replica.node or 'a node'} "
-            f"{'went with its node' if is_node_gone else 'died'}: {reason}"
+            f"{'went with its node' if is_node_gone else end}: {reason}"
             + (f" Its {held:,} unfinished requests go to others." if held else "")
         )
         self.deaths_since_answer += 1
@@ -260,5 +319,5 @@ class ReplicaPool:
     def _remove_replica(self, replica: PooledReplica) -> None:
         self.replicas.remove(replica)
         replica.kill()
-        self.dispatcher.note_change(replica)
+        self.dispatcher.forget_replica(replica)
         self.gone.append(replica)

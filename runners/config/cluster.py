@@ -44,3 +44,6 @@ class ClusterConfig(ConfigBlock):
     """The scorer's replicas."""
     wait: Annotated[float, Field(ge=0, le=7 * 86_400, strict=True)] = 60.0
     """The seconds to wait for room while no replica has any; more for a cluster that grows on demand."""
+    timeout: Annotated[float, Field(gt=0, le=7 * 86_400, strict=True)] = 3600.0
+    """The seconds after which a replica that holds requests and answers none counts as dead. It has an hour to load its
+    model, or these seconds if they are more."""

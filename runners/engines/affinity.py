@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping
 from heapq import heapify, heappop, heappush
+from itertools import count
 from typing import Generic, TypeVar
 
 Member = TypeVar("Member", bound=Hashable)
@@ -37,6 +38,7 @@ class ReplicaLoads(Generic[Member]):
         self.by_replica = dict(loads)
         self.total = sum(loads.values())
         self.ranks: dict[Member, int] = {}
+        self.next_ranks = count()
         self._build_heap()
 
     def set_load(self, replica: Member, load: int) -> None:
@@ -44,13 +46,19 @@ class ReplicaLoads(Generic[Member]):
         self.total += load - self.by_replica.get(replica, 0)
         self.by_replica[replica] = load
         if len(self.heap) < OUTDATED_SHARE * len(self.by_replica):
-            heappush(self.heap, (load, self.ranks.setdefault(replica, len(self.ranks)), replica))
+            heappush(self.heap, (load, self._rank_replica(replica), replica))
         else:
             self._build_heap()
 
     def remove_replica(self, replica: Member) -> None:
         """Let a replica take no more requests, if it takes any."""
         self.total -= self.by_replica.pop(replica, 0)
+
+    def forget_replica(self, replica: Member) -> None:
+        """Keep nothing of a replica that does not come back."""
+        self.remove_replica(replica)
+        if self.ranks.pop(replica, None) is not None:
+            self._build_heap()
 
     def find_least(self) -> Member:
         """Return the replica with the least to do; there must be one."""
@@ -60,9 +68,14 @@ class ReplicaLoads(Generic[Member]):
                 return replica
             heappop(self.heap)
 
+    def _rank_replica(self, replica: Member) -> int:
+        """Return a replica's place in the order in which they came."""
+        if replica not in self.ranks:
+            self.ranks[replica] = next(self.next_ranks)
+        return self.ranks[replica]
+
     def _build_heap(self) -> None:
-        ranks = self.ranks
-        self.heap = [(load, ranks.setdefault(each, len(ranks)), each) for each, load in self.by_replica.items()]
+        self.heap = [(load, self._rank_replica(each), each) for each, load in self.by_replica.items()]
         heapify(self.heap)
 
 
@@ -101,3 +114,8 @@ class PrefixAffinity(Generic[Member]):
         if len(self.homes) > self.remembered:
             self.homes.popitem(last=False)
         return home if is_whole or by_replica[home] <= 2 * by_replica[least] else least
+
+    def forget_replica(self, replica: Member) -> None:
+        """Keep nothing of a replica that does not come back."""
+        for part in [part for part, home in self.homes.items() if home == replica]:
+            del self.homes[part]

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from secrets import token_hex
 from typing import Any
@@ -38,6 +38,7 @@ from isocompute.runners.engines.batch_records import (
 )
 from isocompute.runners.engines.options import POLL, SERVER_OPTIONS, find_bad_option
 from isocompute.runners.engines.redaction import cut_message
+from isocompute.runners.parsing.printable import format_count
 
 OPENAI_URL = "https://api.openai.com/v1"
 
@@ -63,6 +64,7 @@ class OpenAIBatchEngine:
         key_env: environment variable that holds the key; if it is not set, no key is sent.
         extra: fields of the request's body; they override those set here, and null removes a field.
         records: where the batches are written down; a run gives a folder of its own.
+        note: prints a line; a batch may take a day, so each is named, and so is what becomes of it.
 
     Raises:
         ConfigError: an option is out of its range, or the URL is invalid.
@@ -82,13 +84,14 @@ class OpenAIBatchEngine:
         key_env: str = "OPENAI_API_KEY",
         extra: Mapping[str, Any] | None = None,
         records: RecordFiles | None = None,
+        note: Callable[[str], None] = lambda line: None,
     ) -> None:
         what = "engine 'openai-batch'"
         if fault := find_bad_option((POLL, *SERVER_OPTIONS), {"poll": poll, "retries": retries}):
             raise ConfigError(f"The {what}: {fault}.")
         self.extra = dict(extra or {})
         json.dumps(self.extra)  # raises a TypeError now rather than during a run
-        self.model, self.poll, self.retries = model, poll, retries
+        self.model, self.poll, self.retries, self.note = model, poll, retries, note
         self.records: RecordFiles = MemoryFiles() if records is None else records
         self.client = BatchClient(what, urls, timeout, patience, backoff, key_env)
 
@@ -126,6 +129,8 @@ class BatchedRequests:
         self.earlier: dict[str, list[BatchRecord]] = {}
         """The batches of earlier calls, by the names of their requests."""
         self.attempts: Counter[str] = Counter()
+        self.statuses: dict[str, str] = {}
+        """The last status of each batch, by token."""
         self.queue_is_full = False
 
     def run(self, pending: deque[Request]) -> Iterator[BatchOutcome]:
@@ -137,7 +142,8 @@ class BatchedRequests:
             if not self.under_way:
                 if not self.to_send:
                     return
-                time.sleep(self.engine.poll)  # until the account's other batches have ended
+                self.engine.note("the account's queue is full; waiting for its other batches to end")
+                time.sleep(self.engine.poll)
                 self.queue_is_full = False
                 continue
             ended = False
@@ -183,6 +189,8 @@ class BatchedRequests:
 
     def _follow_batch(self, record: BatchRecord) -> None:
         if record.token not in self.under_way:
+            when = "sent" if record.is_new else "sent before"
+            self._note_batch(record, f"{format_count(len(record.requests), 'request')} {when}")
             self.under_way[record.token] = record
             self.holding.update(set(record.requests))
 
@@ -213,9 +221,16 @@ class BatchedRequests:
     def _fetch_state(self, record: BatchRecord) -> BatchState:
         assert record.batch is not None, "only batches that were made are watched"
         try:
-            return self.client.fetch_batch(record.batch)
+            state = self.client.fetch_batch(record.batch)
         except RefusedError as refused:
             raise self._explain_lost_batch(record, refused) from None
+        if state.status != self.statuses.get(record.token):
+            self.statuses[record.token] = state.status
+            self._note_batch(record, state.status)
+        return state
+
+    def _note_batch(self, record: BatchRecord, what: str) -> None:
+        self.engine.note(cut_message(self.client.redact_message(f"batch {record.batch}: {what}")))
 
     def _explain_lost_batch(self, record: BatchRecord, refused: RefusedError) -> EngineError:
         where = self.engine.records.describe_file(record.file)

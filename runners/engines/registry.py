@@ -34,7 +34,7 @@ class EngineEntry:
             is resumed.
         extra: the extra of isocompute that installs its dependencies; empty if it has none.
         keeps_records: whether it keeps files in the run from which a later process finds what it asked for; its loader
-            then takes them as ``records``, a `RecordFiles`.
+            then takes them as ``records``, a `RecordFiles`, and a function ``note`` that prints a line.
         size_reader: ``module:function`` that takes a model's name and options, and asks the server for the number of
             parameters; it returns None if that is unknown. Empty if there is no server.
         options: the options whose values are checked before any work starts; others are left to the engine.

@@ -146,8 +146,10 @@ class RowSampler:
     def load_role(self, role: ModelRole) -> Engine:
         """Load the engine of a role."""
         name = self.config.engine
-        records = {"records": KeptFiles(self.run, RECORDS_FOLDER)} if engines.ENGINES[name].keeps_records else {}
-        return self.load(name, role.model, **role.options, **records)
+        kept: dict[str, Any] = {}
+        if engines.ENGINES[name].keeps_records:
+            kept = {"records": KeptFiles(self.run, RECORDS_FOLDER), "note": self.display.note}
+        return self.load(name, role.model, **role.options, **kept)
 
     def _restore_answer_classes(self) -> dict[str, AnswerClasses]:
         """Return each problem's answer classes from the run's answers; empty for taken solutions, graded already."""

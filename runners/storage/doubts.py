@@ -10,7 +10,7 @@ from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.parsing.kinds import count_solution_kinds, count_verification_kinds
 from isocompute.runners.storage.digests import digest_text
 from isocompute.runners.storage.provenance import ImportedRun, extract_origin
-from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.run import Run, retry_gone_parts
 from isocompute.runners.storage.scan import scan_last_rows
 from isocompute.runners.storage.schema import SOLUTIONS_TABLE, VERIFICATIONS_TABLE
 
@@ -84,6 +84,15 @@ def has_text_answers(solutions: pd.DataFrame) -> bool:
 
 def count_run_kinds(run: Run) -> tuple[dict[str, int], dict[str, int]]:
     """Return the number of solutions and of verifications of each kind in a run, see `runners.parsing.kinds`."""
+    return retry_gone_parts(lambda: count_listed_kinds(run))
+
+
+def count_listed_kinds(run: Run) -> tuple[dict[str, int], dict[str, int]]:
+    """Return what `count_run_kinds` does.
+
+    Raises:
+        GonePartError: a part was joined with others meanwhile.
+    """
     solutions = run.read_frame(SOLUTIONS_TABLE, ["answer", "correct", "finish_reason", "status"])
     has_answers = has_known_answers(solutions, extract_origin(run.read_manifest(), run.path))
     verdicts = Counter(count_verification_kinds(VERIFICATIONS_TABLE.schema.empty_table().to_pandas()))

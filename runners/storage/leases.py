@@ -15,12 +15,13 @@ Clocks of machines differ, so no two are compared. Whether a lease ran out is re
 the time of its last renewal, against that of an object that is written for the purpose. The holder counts from before
 its last renewal, on a clock that goes on while the machine sleeps; so it stops before others may begin.
 
-A request of a writer that lost its lease may still arrive late. `isocompute.runners.storage.run` makes it void.
+A request of a writer that lost its lease may still arrive late. `isocompute.runners.storage.run` makes late parts void,
+and has the objects that are replaced written anew, so that a late request finds another version than the one that it
+names (`conditional_writes`).
 """
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
 import posixpath
@@ -38,18 +39,13 @@ from typing import Any
 from uuid import getnode
 
 from isocompute.errors import RunError
+from isocompute.runners.storage.conditional_writes import replace_object, write_under_condition
 from isocompute.runners.storage.files import StorePath
 
 LOCK_FILE = ".lock"
 
 LEASE_SECONDS = 60.0
 """Seconds without a renewal after which a lease may be taken over."""
-
-CONDITIONAL_PROTOCOLS = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "memory"}
-"""Protocols of stores that can refuse, in the writing request itself, to overwrite an object."""
-
-REFUSAL_CODES = {"PreconditionFailed", "ConditionalRequestConflict", "412"}
-"""Error codes of S3 for an object that exists already, or is being created by another request."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +83,7 @@ class HeldLease:
         root: the run's folder.
         path: the run, for errors.
         lease: the lease.
+        create: the options of `find_exclusive_options`.
         is_guarded: False if the store overwrites objects all the same.
         has_predecessor: True if another writer's lease ran out, whose last request may still arrive.
         write_failed: True if it is unknown whether a request of this writer arrived.
@@ -96,6 +93,7 @@ class HeldLease:
     root: str
     path: str
     lease: Lease
+    create: dict[str, Any]
     is_guarded: bool = True
     has_predecessor: bool = False
     write_failed: bool = False
@@ -111,6 +109,17 @@ class HeldLease:
                 "written, or its lock could not be renewed in time. What was written before is intact; run the same "
                 "command again to continue."
             )
+
+    def replace_object(self, name: str, content: bytes) -> None:
+        """Write an object of the run that replaces a former version, unless the run was taken over.
+
+        Raises:
+            RunError: it was, or others keep replacing the object.
+        """
+        if self.is_guarded:
+            replace_object(self.fs, name, content, self.create, self.verify)
+        else:
+            self.fs.pipe_file(name, content)
 
     def write(self, seconds: float) -> None:
         """Write the lease's object, and count its time from before."""
@@ -167,8 +176,10 @@ def hold_lease(
         posixpath.join(root, f"{LOCK_FILE}-{number}" if number else LOCK_FILE),
         number, token_hex(8), identify_machine(), os.getpid(), LEASE_SECONDS,
     )  # fmt: skip
-    held = HeldLease(fs, root, path, own, has_predecessor=bool(former), valid_until=read_clock() + LEASE_SECONDS)
-    if not write_new_object(fs, own.name, encode_lease(own, LEASE_SECONDS), create) and own not in list_leases(
+    held = HeldLease(
+        fs, root, path, own, create, has_predecessor=bool(former), valid_until=read_clock() + LEASE_SECONDS
+    )
+    if not write_under_condition(fs, own.name, encode_lease(own, LEASE_SECONDS), create) and own not in list_leases(
         fs, root
     ):
         raise LeaseInForceError(f"Another process is writing the run at '{path}'; wait for it, or stop it.")
@@ -179,7 +190,7 @@ def hold_lease(
             if lease.number > number or lease not in (own, *former):  # of a writer that began meanwhile
                 raise LeaseInForceError(f"Another process is writing the run at '{path}'; wait for it, or stop it.")
         # create again: some stores of these protocols overwrite all the same
-        held.is_guarded = not write_new_object(fs, own.name, encode_lease(own, LEASE_SECONDS), create)
+        held.is_guarded = not write_under_condition(fs, own.name, encode_lease(own, LEASE_SECONDS), create)
         for lease in former:
             if succeed is not None:
                 succeed(lease)
@@ -263,33 +274,6 @@ def measure_age(fs: Any, root: str, lease: Lease) -> float:
     finally:
         with suppress(FileNotFoundError):
             fs.rm_file(probe)
-
-
-def write_new_object(fs: Any, name: str, content: bytes, create: dict[str, Any]) -> bool:
-    """Write an object unless it exists; return whether the store says that this request wrote it.
-
-    If the answer to a request is lost, its repetition finds the object: then the content tells whose it is.
-    """
-    try:
-        fs.pipe_file(name, content, **create)
-    except FileExistsError:
-        return False
-    except OSError as error:
-        response = getattr(error.__cause__, "response", None) or {}
-        if response.get("Error", {}).get("Code") in REFUSAL_CODES:
-            return False
-        raise
-    return True
-
-
-def find_exclusive_options(fs: Any) -> dict[str, Any] | None:
-    """Return the options that make a store's ``pipe_file`` refuse to overwrite; None if it cannot."""
-    protocols = {fs.protocol} if isinstance(fs.protocol, str) else set(fs.protocol)
-    write = getattr(type(fs), "_pipe_file", None) or type(fs).pipe_file
-    known = inspect.signature(write).parameters
-    if not protocols & CONDITIONAL_PROTOCOLS:
-        return None
-    return {"mode": "create"} if "mode" in known else {"overwrite": False} if "overwrite" in known else None
 
 
 def read_clock() -> float:

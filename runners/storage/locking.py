@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from isocompute.errors import RunError
+from isocompute.runners.storage.conditional_writes import find_exclusive_options
 from isocompute.runners.storage.files import StorePath
-from isocompute.runners.storage.leases import LOCK_FILE, find_exclusive_options, hold_lease
+from isocompute.runners.storage.leases import LOCK_FILE, hold_lease
 
 LOCK_FILE_PATTERN = re.compile(rf"{re.escape(LOCK_FILE)}(?:-[\w-]+)?")
 """Names of the objects and files that lock a run."""

@@ -19,7 +19,7 @@ from isocompute.runners.grading import Grader
 from isocompute.runners.parsing.verdicts import VERDICT_READER
 from isocompute.runners.prompts import Prompt
 from isocompute.runners.storage.provenance import GOLD_AS_GIVEN, UPGRADED_KEY, read_grader_title
-from isocompute.runners.storage.run import RUN_FORMAT, Run
+from isocompute.runners.storage.run import RUN_FORMAT, Run, retry_gone_parts
 from isocompute.runners.storage.scan import scan_table
 from isocompute.runners.storage.schema import (
     NODES_TABLE,
@@ -241,10 +241,14 @@ def check_run_compatibility(
 
 def find_solved_problems(run: Run) -> set[str]:
     """Return the ids of the problems that a run has solutions of, failed ones left out."""
-    names = set[str]()
-    for batch in scan_table(run, SOLUTIONS_TABLE, ["problem_id", "status"]):
-        names.update(pc.unique(batch.filter(pc.equal(batch["status"], "ok"))["problem_id"]).to_pylist())
-    return names
+
+    def find_listed_problems() -> set[str]:
+        names = set[str]()
+        for batch in scan_table(run, SOLUTIONS_TABLE, ["problem_id", "status"]):
+            names.update(pc.unique(batch.filter(pc.equal(batch["status"], "ok"))["problem_id"]).to_pylist())
+        return names
+
+    return retry_gone_parts(find_listed_problems)
 
 
 def check_search_compatibility(run: Run, earlier: Sweep, config: Sweep) -> None:

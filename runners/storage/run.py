@@ -9,7 +9,9 @@ The other parts are written once and never changed; only `Run.set_aside_part` ta
 many. A row is identified by its key: a resumed sweep reads the existing keys and samples only the missing ones.
 
 In a store, the part that a writer sent last may arrive after another process has taken its run over. Each table's next
-number is then void (`part_names`), before the rows are read: such a part is either there by then, or never read.
+number is then void (`part_names`), before the rows are read: such a part is either there by then, or never read. The
+manifest and overlays are replaced, and hold the token of their writer's lease; they are written anew then, and a late
+request of the former writer is refused where the store can (`conditional_writes`).
 
 `schema` lists the columns; a name means the same in all tables. Parts of format 1 use other names for some columns. The
 reader recognises such a part by its columns and returns it under the current names. A run of format 1 that is resumed
@@ -44,7 +46,7 @@ from isocompute.runners.storage.files import (
     read_file,
     replace_file,
 )
-from isocompute.runners.storage.leases import LOCK_FILE
+from isocompute.runners.storage.leases import LOCK_FILE, HeldLease
 from isocompute.runners.storage.locking import LOCK_FILE_PATTERN, RunLock, lock_run
 from isocompute.runners.storage.parquet_sizes import check_parquet_size
 from isocompute.runners.storage.part_names import (
@@ -65,6 +67,9 @@ RUN_FORMAT = 2
 
 READABLE_FORMATS = (1, 2, 3)
 """The run formats that are read. A run of a later format that was begun in format 1 has parts of both."""
+
+LEASE_KEY = "lease"
+"""The key of a manifest or an overlay in a store for the token of the lease under which it was written."""
 
 SMALL_PART_BYTES = 2**20
 """The most bytes of a part that is read from a store in one request, even if not all columns are asked for."""
@@ -177,8 +182,10 @@ class Run:
         """Write the manifest whole or not at all; equal content gives equal bytes."""
         if not self.local and manifest.get("format", 1) == RUN_FORMAT:
             manifest = {**manifest, "format": JOINED_FORMAT}
+        if self._lease is not None:
+            manifest = {**manifest, LEASE_KEY: self._lease.lease.writer}
         text = json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-        self._put_file(posixpath.join(self.root, MANIFEST_FILE), text.encode())
+        self._put_file(posixpath.join(self.root, MANIFEST_FILE), text.encode(), replaces=True)
 
     def update_format(self, least: int = RUN_FORMAT) -> None:
         """Set the manifest's format to a newer one, because parts of that format are about to be added.
@@ -363,7 +370,10 @@ class Run:
 
     def write_part(self, table: RunTable, name: str, content: pa.Table) -> None:
         """Write a part whole or not at all; its name must match `PART_FILE_PATTERN`."""
-        self._put_file(posixpath.join(self.root, table.name, name), encode_parquet(content))
+        replaces = table in OVERLAYS.values()
+        if replaces and self._lease is not None:
+            content = content.replace_schema_metadata({LEASE_KEY: self._lease.lease.writer})
+        self._put_file(posixpath.join(self.root, table.name, name), encode_parquet(content), replaces)
 
     def read_kept_files(self, folder: str) -> dict[str, bytes]:
         """Return the content of the files in a folder that is no table, by path; empty if there is no such folder."""
@@ -373,7 +383,7 @@ class Run:
 
     def write_kept_file(self, folder: str, name: str, content: bytes) -> None:
         """Write a file into a folder that is no table, whole or not at all."""
-        self._put_file(posixpath.join(self.root, folder, name), content)
+        self._put_file(posixpath.join(self.root, folder, name), content, replaces=True)
 
     def open_writer(
         self, table: RunTable, seconds: float = 5.0, rows: int = 50_000, after: PartWriter | None = None
@@ -401,7 +411,7 @@ class Run:
             else:
                 self.fs.mv(path, aside_path)
         if kept.num_rows:
-            self._put_file(path, encode_parquet(kept))
+            self._put_file(path, encode_parquet(kept), replaces=True)
         return aside_path
 
     @property
@@ -418,8 +428,19 @@ class Run:
         if self.held is not None:
             self.held.verify()
 
-    def _put_file(self, path: str, content: bytes) -> None:
-        """Write a file whole or not at all."""
+    @property
+    def _lease(self) -> HeldLease | None:
+        """The lease of a run in a store that this process holds; None of others."""
+        return self.held if isinstance(self.held, HeldLease) else None
+
+    def _put_file(self, path: str, content: bytes, replaces: bool = False) -> None:
+        """Write a file whole or not at all.
+
+        Args:
+            path: the file.
+            content: its bytes.
+            replaces: whether the file may exist; then a store replaces the version that is there now.
+        """
         with self._translate_write_errors(path):
             self.verify_lock()  # without the check, a moved folder would be created again
             folder = posixpath.dirname(path)
@@ -430,11 +451,18 @@ class Run:
                 replace_file(path, content, f"{path}.{os.getpid()}.tmp")
             else:
                 try:
-                    self.fs.pipe_file(path, content)  # object stores publish an object when its upload is complete
+                    if replaces and self._lease is not None:
+                        self._lease.replace_object(path, content)
+                    else:
+                        self.fs.pipe_file(path, content)  # stores publish an object when its upload is complete
                 except BaseException:
                     if self.held is not None:
                         self.held.write_failed = True  # it may arrive all the same
                     raise
+
+    def _name_file(self, path: str) -> str:
+        """Return a file of the run as its user would name it: in a store with its URL."""
+        return path if self.local else self.path + path.removeprefix(self.root)
 
     @contextmanager
     def _translate_read_errors(self, path: str) -> Iterator[None]:
@@ -453,8 +481,8 @@ class Run:
                 raise
             kind = GonePartError if isinstance(error, FileNotFoundError) else RunError
             raise kind(
-                f"{path} cannot be read: {describe_store_error(error)}; its content may be intact, so nothing was "
-                "changed."
+                f"{self._name_file(path)} cannot be read: {describe_store_error(error)}; its content may be intact, so "
+                "nothing was changed."
             ) from None
 
     @contextmanager
@@ -468,8 +496,8 @@ class Run:
             if self.local and not isinstance(error, OSError):
                 raise
             raise RunError(
-                f"{path} could not be written: {describe_store_error(error)}. What was written before is intact; run "
-                "the same command again to continue."
+                f"{self._name_file(path)} could not be written: {describe_store_error(error)}. What was written before "
+                "is intact; run the same command again to continue."
             ) from None
 
     @contextmanager
@@ -504,12 +532,21 @@ class Run:
     def _exclude_late_parts(self) -> None:
         """Make void what a former writer of a store may still send: at most the next part of each table.
 
-        Overlays are one part that is replaced as a whole, under one name; there the last request counts.
+        The manifest and overlays, which have one name, are written anew, so that a late request names another version.
         """
-        overlays = {overlay.name for overlay in OVERLAYS.values()}
-        for table in (table for table in TABLES.values() if table.name not in overlays):
-            name = name_void_part(find_next_number(self.list_files(table)), token_hex(4))
-            self.write_marker(table, name)
+        for table in TABLES.values():
+            if table not in OVERLAYS.values():
+                name = name_void_part(find_next_number(self.list_files(table)), token_hex(4))
+                self.write_marker(table, name)
+                continue
+            for path in self.list_parts(table):
+                with suppress(DataError):  # a damaged part is for `check`
+                    self.write_part(table, posixpath.basename(path), self.read_part(table, path))
+        manifest = None
+        with suppress(DataError, RunError):  # there is none, or whoever reads it next says what is wrong
+            manifest = self.read_manifest()
+        if manifest is not None:
+            self.write_manifest(manifest)
 
     def remove_temporaries(self) -> None:
         """Remove this run's unfinished files; links are neither followed nor removed."""

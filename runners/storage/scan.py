@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from isocompute.errors import DataError
 from isocompute.limits import WORK_GIB
 from isocompute.runners.storage.parquet_sizes import check_parquet_size
-from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.run import Run, retry_gone_parts
 from isocompute.runners.storage.schema import RunTable
 
 SCAN_ROWS = 2**16
@@ -156,4 +156,8 @@ def build_key_index(rows: pa.Table, table: RunTable) -> pd.MultiIndex:
 
 def count_ok_rows(run: Run, table: RunTable) -> int:
     """Return the number of rows of a table whose status is ok."""
-    return sum(pc.sum(pc.equal(batch["status"], "ok")).as_py() or 0 for batch in scan_table(run, table, ["status"]))
+
+    def count_listed_rows() -> int:
+        return sum(pc.sum(pc.equal(batch["status"], "ok")).as_py() or 0 for batch in scan_table(run, table, ["status"]))
+
+    return retry_gone_parts(count_listed_rows)

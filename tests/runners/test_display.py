@@ -24,7 +24,8 @@ def test_without_a_terminal_progress_is_plain_lines(monkeypatch):
         for _ in range(3):
             live.update_progress(1, 50, "50.0% right, 2 failed")
         live.note("[bold]as it is[/]")
-    lines = out.getvalue().splitlines()
+    first, *lines = out.getvalue().splitlines()
+    assert first == "solving: 1,197 of 1,200 rows are there"
     assert [line.partition(" rows, ")[0] for line in lines[:3]] == [f"solving: 1,{n} of 1,200" for n in (198, 199, 200)]
     assert all(line.endswith(" tok/s, 50.0% right, 2 failed") for line in lines[:3])
     assert lines[3:] == ["[bold]as it is[/]"]
@@ -38,7 +39,10 @@ def test_plain_lines_are_few_and_the_last_one_comes(monkeypatch):
         live.said = live.begun
         for _ in range(50):
             live.update_progress(1, 1)
-    assert [line.partition(" rows")[0] for line in out.getvalue().splitlines()] == ["solving: 50 of 50"]
+    assert [line.partition(" rows")[0] for line in out.getvalue().splitlines()] == [
+        "solving: 0 of 50",
+        "solving: 50 of 50",
+    ]
 
 
 def test_a_terminal_shows_a_bar(monkeypatch):
@@ -56,10 +60,10 @@ def test_a_sweep_counts_every_row_in_its_phase(small, scripted, monkeypatch):
         run_sweep(small(), live, scripted())
     lines = out.getvalue().splitlines()
     rows = [line.partition(" rows")[0] for line in lines]
-    assert rows == [f"solving: {i} of 24" for i in range(1, 25)] + [f"verifying: {i} of 72" for i in range(1, 73)]
+    assert rows == [f"solving: {i} of 24" for i in range(25)] + [f"verifying: {i} of 72" for i in range(73)]
     solutions = Run(small().run).read_frame(SOLUTIONS_TABLE)
     right, unread = solutions["correct"].astype(float).mean(), solutions["answer"].isna().sum()
-    assert lines[23].endswith(f"{right:.1%} right, {unread} answers unread")
+    assert lines[24].endswith(f"{right:.1%} right, {unread} answers unread")
 
 
 def test_one_engine_is_one_phase(small, scripted, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,13 +13,14 @@ import pytest
 
 import isocompute as iso
 from isocompute.errors import BudgetError, ConfigError, EngineError, RunError
+from isocompute.runners.display import SilentDisplay
 from isocompute.runners.engines import Completion
 from isocompute.runners.storage.check import check_run
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import PROBLEMS_TABLE, SEARCHES_TABLE, SOLUTIONS_TABLE, VERIFICATIONS_TABLE
 from isocompute.serving.policy_choice import build_policy
 from isocompute.serving.question_progress import QuestionProgress
-from isocompute.serving.solving import solve_questions
+from isocompute.serving.solving import open_solving_models, solve_questions
 from isocompute.serving.spending import price_tokens
 
 LAB = Path(__file__).resolve().parents[2] / "data" / "lab"
@@ -412,3 +414,25 @@ def test_a_bad_file_of_questions(ask, scripted, tmp_path, content, sentence):
     with pytest.raises(Exception, match=sentence):
         solve_questions(ask(questions=path), load=scripted())
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("urls", [(), ("http://localhost:2/v1",)])
+def test_on_a_cluster_the_replicas_are_those_of_the_sweep_file(ask, scripted, monkeypatch, urls):
+    given = []
+
+    @contextmanager
+    def note(on, display, sweep=None):
+        given.append((on, sweep))
+        yield
+
+    monkeypatch.setattr("isocompute.serving.solving.open_model_loading", note)
+    plain = ask(urls=urls)
+    clustered = replace(plain, config=plain.config | {"cluster": {"solver": {"max": 3}, "timeout": 9.0}})
+    with open_solving_models("local", SilentDisplay(), clustered), open_solving_models(None, SilentDisplay(), plain):
+        pass
+    (on, sweep), elsewhere = given
+    assert (on, sweep.cluster.solver.max, sweep.cluster.timeout) == ("local", 3, 9.0)
+    assert elsewhere == (None, None)
+    first = solve_questions(plain, load=scripted())
+    assert solve_questions(clustered, load=scripted()).sampled == 0
+    assert "cluster" not in Run(first.run).read_manifest()["config"]

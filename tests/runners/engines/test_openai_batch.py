@@ -299,6 +299,19 @@ def test_failures_of_an_earlier_batch_are_asked_for_again(server, connect):
     assert set(server.paid.values()) == {1}
 
 
+def test_what_becomes_of_a_batch_is_said(server, connect):
+    kept, said = MemoryFiles(), []
+    ask(connect(records=kept, note=said.append), requests(3))
+    (name,) = server.batches
+    states = ["in_progress", "completed"]
+    assert [line for line in said if "validating" not in line] == [
+        f"batch {name}: {what}" for what in ("3 requests sent", *states)
+    ]
+    said.clear()
+    ask(connect(records=kept, note=said.append), requests(3))
+    assert said == [f"batch {name}: {what}" for what in ("3 requests sent before", "completed")]
+
+
 def test_a_batch_that_the_server_does_not_know_is_not_paid_for_again_unasked(server, connect):
     kept = MemoryFiles()
     ask(connect(records=kept), requests(3))

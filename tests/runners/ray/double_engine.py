@@ -1,7 +1,9 @@
-"""An engine for the tests of clusters, as a package of its own: it burns no CPU, and dies on request.
+"""An engine for the tests of clusters, as a package of its own: it burns no CPU, and dies or hangs on request.
 
 What it says is a function of prompt and seed, in the language of the lab, so its rows are the same wherever it runs. A
-folder ``deadly`` holds files that are named after seeds: the process that is asked for one of these dies.
+folder ``deadly`` holds files that are named after seeds: the process that is asked for one of these dies. Of a folder
+``hanging`` the first process that is asked removes the file and hangs: with ``stop`` in the file all of it, else its
+engine alone.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import os
 import random
 import re
+import signal
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -32,6 +35,7 @@ class DoubleEngine:
         seconds: float = 0.005,
         in_flight: int = 4,
         deadly: str = "",
+        hanging: str = "",
         broken: bool = False,
         gpus: int = 0,
         distributed_executor_backend: str = "",
@@ -40,7 +44,7 @@ class DoubleEngine:
             raise EngineError(f"The model '{model}' is broken.")
         if gpus and count_given_gpus(distributed_executor_backend) != gpus:
             raise EngineError(f"The model needs {gpus} GPUs and got {count_given_gpus(distributed_executor_backend)}.")
-        self.seconds, self.in_flight, self.deadly = seconds, in_flight, deadly
+        self.seconds, self.in_flight, self.deadly, self.hanging = seconds, in_flight, deadly, hanging
 
     def run(self, pending: deque[Request]) -> Iterator[tuple[Request, Completion]]:
         while pending:
@@ -49,10 +53,22 @@ class DoubleEngine:
             for request in batch:
                 if self.deadly and (Path(self.deadly) / str(request.seed)).exists():
                     os._exit(1)
+                if self.hanging:
+                    hang_if_asked(Path(self.hanging) / str(request.seed))
                 yield request, answer_request(request)
 
     def close(self) -> None:
         pass
+
+
+def hang_if_asked(file: Path) -> None:
+    """Hang if there is a file, and remove it before, so that the next process answers."""
+    if file.exists():
+        how = file.read_text()
+        file.unlink()
+        if how == "stop":
+            os.kill(os.getpid(), signal.SIGSTOP)
+        time.sleep(3600)
 
 
 class DoubleScorer(DoubleEngine):
@@ -96,6 +112,6 @@ ENGINE = EngineEntry(
     "double_engine:DoubleEngine",
     "a test double",
     is_local=False,
-    free_options=frozenset({"seconds", "in_flight", "deadly", "broken", "gpus"}),
+    free_options=frozenset({"seconds", "in_flight", "deadly", "hanging", "broken", "gpus"}),
 )
 SCORER = ScorerEntry("a test double", loader="double_engine:DoubleScorer", engines=())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from pathlib import Path
 
@@ -51,17 +52,39 @@ def test_a_request_that_kills_its_replica_becomes_a_failed_row(sweeping, two_nod
     assert "3 died" in said
 
 
+@pytest.mark.parametrize("how", ["sleep", pytest.param("stop", marks=pytest.mark.soak)])
+def test_a_replica_that_hangs_is_given_up_and_its_rows_go_to_others(
+    how, sweeping, two_nodes, alone, make_deadly, tmp_path
+):
+    make_deadly((0, 3))
+    next(tmp_path.iterdir()).write_text(how)
+    changed = {**ONLY_SOLVED, "solver": double(hanging=str(tmp_path)), "cluster": {"timeout": 2.0}}
+    said = sweeping.finish(f"hanging-{how}", "--on", two_nodes.url, **changed)
+    assert re.search(
+        r"A replica of the solver on [^:]* hung: it answered none of its requests for 2 s \(cluster\.timeout\)\. "
+        r"Its \d+ unfinished requests go to others\.",
+        said,
+    )
+    frame = sweeping.run(f"hanging-{how}").read_frame(SOLUTIONS_TABLE, ["solution_id", "text", "status"])
+    assert set(frame["status"]) == {"ok"}
+    expected = alone.read_frame(SOLUTIONS_TABLE, ["solution_id", "text", "status"])
+    assert frame.values.tolist() == expected[expected["solution_id"] < 8].values.tolist()
+    assert not two_nodes.find_replicas()
+
+
 def test_a_model_that_cannot_be_loaded_is_reported_as_on_one_machine(sweeping, two_nodes):
     changed = {**ONLY_SOLVED, "solver": double(broken=True)}
     on_cluster = sweeping.end(sweeping.start("broken", "--on", two_nodes.url, **changed), 2)
-    assert on_cluster == sweeping.end(sweeping.start("broken", **changed), 2)
-    assert on_cluster == "error: The model 'm' is broken."
+    here = sweeping.end(sweeping.start("broken", **changed), 2)
+    phase, error = "solving: 0 of 40 rows are there", "error: The model 'm' is broken."
+    assert here == f"{phase} {error}"
+    assert on_cluster == f"connecting to {two_nodes.url} {phase} solver: starting 2 replicas {error}"
 
 
 def test_a_cluster_without_room_says_what_is_missing(sweeping, two_nodes):
     needs = {"solver": {"gpus": 8}, "wait": 0}
     said = sweeping.end(sweeping.start("large", "--on", two_nodes.url, **ONLY_SOLVED, cluster=needs), 2)
-    assert said == (
+    assert said.endswith(
         "error: There is no room for a replica of the solver: it needs 8 GPUs and 1 CPU, but the cluster has 4 GPUs "
         "and 4 CPUs on 3 nodes."
     )

@@ -67,7 +67,7 @@ def test_the_block_says_nothing_of_the_rows():
         ({"solver": {"min": 4, "max": 2}}, "cluster.solver: 'max' is 2, less than 'min', which is 4"),
         ({"solver": {"gpus": 1.5}}, "cluster.solver: 'gpus' is 1.5; more than one GPU must be a whole number of them"),
         ({"solver": {"gpu": 1}}, "the key 'cluster.solver.gpu' is unknown; known here: min, max, gpus, cpus."),
-        ({"solvers": {}}, "the key 'cluster.solvers' is unknown; known here: solver, verifier, scorer, wait."),
+        ({"solvers": {}}, "the key 'cluster.solvers' is unknown; known here: solver, verifier, scorer, wait, timeout."),
     ],
 )
 def test_a_bad_block_is_one_sentence(block, message):

@@ -140,3 +140,16 @@ def test_suspects_whose_node_went_are_given_with_the_others(dispatcher):
     assert held(only) == [suspect, *(row(f"new {i}") for i in range(7))]
     dispatcher.assign_requests(pending)
     assert len(pending) == 2
+
+
+def test_nothing_is_kept_of_replicas_that_are_gone(dispatcher):
+    lasting = open_replica(dispatcher, 64)
+    for number in range(20):
+        going = open_replica(dispatcher, 64)
+        dispatcher.assign_requests(deque(row(f"{number} {i}") for i in range(4)))
+        assert going.inside
+        dispatcher.return_requests(going, is_node_gone=True)
+        dispatcher.forget_replica(going)
+    assert {entry[-1] for entry in dispatcher.loads.heap} | {*dispatcher.loads.ranks} == {lasting}
+    assert set(dispatcher.affinity.homes.values()) == {lasting}
+    assert not dispatcher.room_by_replica.keys() - {lasting}

@@ -26,7 +26,8 @@ class FaultyNetwork:
     """A test double of a network that counts requests, delays them, refuses them, or cuts their connection.
 
     `fault` says for each request, which it is given as method and path, what happens to it: ``""`` nothing, ``503``,
-    ``cut`` before it arrives, ``lost`` if it arrives and its answer does not, or a number of seconds to wait.
+    ``cut`` before it arrives, ``lost`` if it arrives and its answer does not, ``half`` if half of what it reads comes
+    and then nothing more, ``slow`` if that comes in pieces with pauses, or a number of seconds to wait.
     """
 
     def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
@@ -56,6 +57,8 @@ class FaultyNetwork:
             environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
             start("503 Slow Down", [("Content-Type", "application/xml"), ("Content-Length", str(len(SLOW_DOWN)))])
             return [SLOW_DOWN]
+        if method == "GET" and fault in ("half", "slow"):
+            return self.dribble(environ, start, fault)
         if method == "GET":
             return self.app(environ, start)
         with self.writing:
@@ -63,6 +66,16 @@ class FaultyNetwork:
         if fault == "lost":
             self.cut(environ)
         return answer
+
+    def dribble(self, environ: Environ, start: Callable[..., Any], fault: str) -> Iterable[bytes]:
+        """Answer in pieces with pauses, to the end or half way."""
+        answer = b"".join(self.app(environ, start))
+        size = max(1, len(answer) // 8)
+        for place in range(0, len(answer), size):
+            if fault == "half" and place >= len(answer) // 2:
+                self.cut(environ)
+            time.sleep(0.05)
+            yield answer[place : place + size]
 
     def cut(self, environ: Environ) -> None:
         """Close a request's connection."""

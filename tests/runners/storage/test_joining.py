@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 
 import pytest
 
 from isocompute.errors import RunError
+from isocompute.planner.estimate.finished import find_finished_problems
+from isocompute.runners.sampling.sweep import run_sweep
 from isocompute.runners.storage import joining
 from isocompute.runners.storage.check import check_run
+from isocompute.runners.storage.doubts import count_run_kinds
 from isocompute.runners.storage.joining import join_run_parts
+from isocompute.runners.storage.manifest import find_solved_problems
 from isocompute.runners.storage.run import GonePartError, Run
-from isocompute.runners.storage.schema import SOLUTIONS_TABLE
+from isocompute.runners.storage.scan import count_ok_rows
+from isocompute.runners.storage.schema import SOLUTIONS_TABLE, VERIFICATIONS_TABLE
 
 ROW = {"problem_id": "p", "text": "…", "answer": "7", "correct": True, "status": "ok"}
 
@@ -145,6 +151,44 @@ def test_a_reader_has_every_row_once_whatever_is_joined_between_its_requests(pla
         assert read_numbers(reader) == list(range(5))
 
 
+READERS = {
+    "check": lambda run: (check_run(run).is_whole, check_run(run).rows),
+    "kinds": count_run_kinds,
+    "finished": find_finished_problems,
+    "solved": find_solved_problems,
+    "ok": lambda run: count_ok_rows(run, VERIFICATIONS_TABLE),
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_who_reads_in_batches_reads_the_same_whatever_is_joined_meanwhile(name, written_run, small, scripted, tmp_path):
+    for solutions in (8, 9):
+        run_sweep(small(solutions=solutions), load=scripted())
+    expected = READERS[name](Run(written_run))
+
+    class Reader(Run):
+        """Its parts are joined and deleted before one of its requests."""
+
+        opened, moment = 0, 0
+
+        def open_part(self, path, columns=None):
+            if self.opened == self.moment:
+                join_run_parts(Run(self.path))
+            self.opened += 1
+            return super().open_part(path, columns)
+
+    for moment in range(30):
+        folder = tmp_path / f"joined-{moment}"
+        shutil.copytree(written_run, folder)
+        reader = Reader(folder)
+        reader.moment = moment
+        assert READERS[name](reader) == expected
+        shutil.rmtree(folder)
+        if reader.opened <= moment:
+            break
+    assert moment > 2
+
+
 def test_a_part_that_is_listed_and_cannot_be_read_is_one_sentence(tmp_path, monkeypatch):
     run = write_parts(tmp_path / "run", 2)
     missing = f"{run.root}/solutions/part-00009.parquet"
@@ -183,8 +227,6 @@ def test_a_run_is_compacted_by_nobody_while_it_is_written(place):
 
 
 def test_a_compacted_run_is_intact_can_be_resumed_and_says_what_is_left_over(written_run, small, scripted, monkeypatch):
-    from isocompute.runners.sampling.sweep import run_sweep
-
     run_sweep(small(solutions=8), load=scripted())
     monkeypatch.setattr(Run, "remove_parts", lambda run, parts: None)
     join_run_parts(Run(written_run))

@@ -147,6 +147,76 @@ def test_a_part_that_arrives_after_its_writer_lost_the_run_is_not_read(place):
     assert Run(place).read_frame(SOLUTIONS_TABLE, ["solution_id", "answer"]).values.tolist() == [[0, "7"], [1, "8"]]
 
 
+GRADE = {"problem_id": "p", "solution_id": 0, "answer": "7", "correct": True, "grader": "g/1", "text_sha256": None}
+
+REPLACED = {
+    "manifest.json": lambda run, word: run.write_manifest({"config": {"word": word}}),
+    "grades/part-00000.parquet": lambda run, word: run.replace_table(GRADES_TABLE, [{**GRADE, "answer": word}]),
+}
+"""How an object that is replaced is written, by its name."""
+
+
+@pytest.mark.parametrize("name", REPLACED)
+@pytest.mark.parametrize("later", [None, "early", "new"], ids=["never", "same", "other"])
+def test_a_late_request_of_a_writer_that_lost_the_run_replaces_nothing(s3, name, later):
+    old, new = (Run(f"s3://{s3.bucket}/run") for _ in range(2))
+    write, arrives, begun, raised = REPLACED[name], threading.Event(), threading.Event(), []
+
+    def delay(method, path):
+        if method == "PUT" and path.endswith(name) and not begun.is_set():
+            begun.set()
+            arrives.wait(60)
+        return ""
+
+    def write_late():
+        try:
+            write(old, "late")
+        except RunError as error:
+            raised.append(str(error))
+
+    with old.lock():
+        old.write_manifest({"config": {}})
+        write(old, "early")
+        s3.network.fault = delay
+        writing = threading.Thread(target=write_late)
+        writing.start()
+        assert begun.wait(60)
+        put_lease(old, seconds=0)
+        with new.lock():
+            if later is not None:
+                write(new, later)
+            before = new.fs.cat_file(f"{new.root}/{name}")
+            arrives.set()
+            writing.join()
+            assert new.fs.cat_file(f"{new.root}/{name}") == before
+            assert b"late" not in before
+            write(new, "last")  # the new writer is not hindered
+    assert "locked by another process" in raised[0]
+    if name == "manifest.json":
+        assert new.read_manifest()["config"] == {"word": "last"}
+    else:
+        assert new.read_frame(GRADES_TABLE)["answer"].tolist() == ["last"]
+
+
+def test_a_late_request_that_comes_first_is_replaced(s3):
+    old, new = (Run(f"s3://{s3.bucket}/run") for _ in range(2))
+    with old.lock():
+        old.write_manifest({"config": {}})
+        put_lease(old, seconds=0)
+        with new.lock():
+            late = [{"config": {"word": "late"}}]
+
+            def arrive(method, path):  # between the new writer's look at the manifest and its request
+                if method == "PUT" and path.endswith("manifest.json") and late:
+                    new.fs.pipe_file(path.lstrip("/"), json.dumps(late.pop()).encode())
+                return ""
+
+            s3.network.fault = arrive
+            new.write_manifest({"config": {"word": "new"}})
+    assert not late
+    assert new.read_manifest()["config"] == {"word": "new"}
+
+
 def test_a_run_that_was_taken_over_is_graded_again_as_any_other(s3, small, scripted):
     place = f"s3://{s3.bucket}/run"
     run = Run(run_sweep(small(run=place), load=scripted()).run)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -134,6 +135,28 @@ def test_a_store_that_is_slow_or_refuses_now_and_then_costs_time_and_no_row(s3, 
     assert read_numbers(Run(place)) == list(range(20))
 
 
+@pytest.mark.parametrize("fault", ["slow", "half"])
+def test_a_part_that_is_read_slowly_or_half_way_is_read_whole(s3, place, fault):
+    run = Run(place)
+    run.write_manifest({"config": {}, "format": 2})
+    with run.lock():
+        writer = run.open_writer(SOLUTIONS_TABLE)
+        for number in range(4):
+            writer.add_rows([{**ROW, "solution_id": number, "text": os.urandom(50_000).hex()}])
+            writer.flush()
+    read: Counter[str] = Counter()
+
+    def disturb(method, path):
+        read[path] += method == "GET" and path.endswith(".parquet")
+        return fault if read[path] == 1 else ""  # the first time that a part is asked for
+
+    s3.network.fault = disturb
+    assert read_numbers(Run(place)) == [0, 1, 2, 3]
+    texts = Run(place).read_table(SOLUTIONS_TABLE, ["text"])["text"].to_pylist()
+    assert [len(text) for text in texts] == [100_000] * 4
+    assert min(count for path, count in read.items() if path.endswith(".parquet")) >= 2
+
+
 def test_a_store_that_never_answers_is_one_sentence_and_what_was_written_is_intact(s3, place, monkeypatch):
     run = Run(place)
     monkeypatch.setattr(run.fs, "retries", 1)
@@ -142,9 +165,11 @@ def test_a_store_that_never_answers_is_one_sentence_and_what_was_written_is_inta
         writer = run.open_writer(SOLUTIONS_TABLE)
         write_row(writer, 0)
         s3.network.fault = lambda method, path: "503"
-        with pytest.raises(RunError, match=r"could not be written: .*\. What was written before is intact"):
+        with pytest.raises(
+            RunError, match=rf"^{place}/\S+ could not be written: .*\. What was written before is intact"
+        ):
             write_row(writer, 1)
-    with pytest.raises(RunError, match=r"cannot be read: .*its content may be intact"):
+    with pytest.raises(RunError, match=rf"^{place}/\S+ cannot be read: .*its content may be intact"):
         read_numbers(run)
     s3.network.heal()
     assert read_numbers(Run(place)) == [0]
