@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from isocompute.errors import ConfigError, DataError, RunError
 from isocompute.runners.documents import NotJSONError, check_column_names, parse_json
 from isocompute.runners.storage.files import read_file
-from isocompute.runners.storage.parquet_sizes import OBJECT_BYTES, check_parquet_size
+from isocompute.runners.storage.parquet_sizes import OBJECT_BYTES, read_parquet_table
 from isocompute.runners.tasks.problem import Problem, ProblemColumns, read_problem_rows, require_columns
 
 MAX_TASK_BYTES = 256 * 2**20
@@ -118,11 +118,12 @@ def read_task_parquet(path: str, content: bytes, columns: ProblemColumns) -> Pro
         DataError: a column is missing or repeated, or the file is not Parquet.
     """
     try:
-        file = pq.ParquetFile(pa.BufferReader(content))
+        source = pa.BufferReader(content)
+        file = pq.ParquetFile(source)
         require_columns(path, columns, file.schema_arrow.names)
         check_column_names(file.schema_arrow.names, path)
-        check_parquet_size(file, columns.find_present(file.schema_arrow.names), path, OBJECT_BYTES)
-        rows = file.read(columns.find_present(file.schema_arrow.names)).to_pylist()
+        present = columns.find_present(file.schema_arrow.names)
+        rows = read_parquet_table(file, source, present, path, OBJECT_BYTES).to_pylist()
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path} is not a Parquet file: {str(error).splitlines()[0]}") from None
     except (ValueError, OverflowError) as error:  # text that is not UTF-8, a block with a name twice, a time

@@ -187,7 +187,7 @@ def test_a_store_that_does_not_answer_is_a_sentence(tmp_path, monkeypatch):
     from fsspec.implementations.memory import MemoryFileSystem
 
     path = f"memory:/{tmp_path}/p.json"
-    for name in ("cat_file", "pipe_file"):
+    for name in ("size", "cat_file", "pipe_file"):
         monkeypatch.setattr(MemoryFileSystem, name, refuse)
     for call in (lambda: read_file(path), lambda: write_output(path, b"")):
         with pytest.raises(DataError, match="cannot be reached: no credentials"):
