@@ -28,7 +28,7 @@ OBJECT_BYTES = 100
 BATCH_BYTES = 2**27
 """Bytes of the texts in a batch of rows; reading it takes a few times as much."""
 
-PAGE_GIB = 0.25
+PAGE_GIB = 0.5
 """GiB of a page, which is unpacked as a whole and holds whole values."""
 
 LOCAL_SOURCES = (io.BufferedReader, io.BytesIO, pa.BufferReader)
@@ -59,8 +59,11 @@ def read_parquet_batches(
         DataError: its pages are not as its footer says, or it would take too much memory.
     """
     check_parquet_size(file, columns, where, value_bytes, usual)
-    most = min(rows, find_batch_rows(file, source, columns, where, rows))
+    most = min(rows, find_batch_rows(file, source, columns, where, rows, usual))
+    total = 0
     for batch in file.iter_batches(most, columns=list(columns)):
+        total += batch.nbytes  # a value may also hold the beginning of the one before it
+        require_memory(total, f"{where}, as far as it was read,", usual)
         cells = [cell.dictionary_decode() if isinstance(cell, pa.DictionaryArray) else cell for cell in batch.columns]
         yield pa.RecordBatch.from_arrays(cells, names=batch.schema.names)
 
@@ -74,12 +77,8 @@ def read_parquet_table(
     usual: float = DOCUMENT_GIB,
 ) -> pa.Table:
     """Return some columns of a Parquet file as a whole; raises as `read_parquet_batches`."""
-    total, batches = 0, []
     rows = max(1, file.metadata.num_rows)
-    for batch in read_parquet_batches(file, source, columns, where, rows, value_bytes, usual):
-        total += batch.nbytes
-        require_memory(total, f"{where}, of which {sum(map(len, batches)) + len(batch):,} rows are read,", usual)
-        batches.append(batch)
+    batches = list(read_parquet_batches(file, source, columns, where, rows, value_bytes, usual))
     schema = pa.schema([file.schema_arrow.field(name) for name in columns])
     return pa.Table.from_batches(batches, batches[0].schema if batches else schema)
 
@@ -120,7 +119,9 @@ def list_chunks(file: pq.ParquetFile, columns: Collection[str] | None = None) ->
                 yield chunk
 
 
-def find_batch_rows(file: pq.ParquetFile, source: Any, columns: Collection[str], where: str, rows: int) -> int:
+def find_batch_rows(
+    file: pq.ParquetFile, source: Any, columns: Collection[str], where: str, rows: int, usual: float
+) -> int:
     """Return how many rows of a file take at most `BATCH_BYTES`, at least 1.
 
     Args:
@@ -129,11 +130,12 @@ def find_batch_rows(file: pq.ParquetFile, source: Any, columns: Collection[str],
         columns: the columns to be read.
         where: its name, for errors.
         rows: the most rows that are wanted.
+        usual: the limit of all rows together in GiB.
 
     Raises:
-        DataError: its pages are not as its footer says, or a value or a list in it is too large.
+        DataError: its pages are not as its footer says, or its values are too large, one or all of them.
     """
-    row_bytes = 0.0
+    row_bytes = together = 0.0
     for group in range(file.metadata.num_row_groups):
         needed = 0.0
         for at in range(file.metadata.num_columns):
@@ -141,7 +143,13 @@ def find_batch_rows(file: pq.ParquetFile, source: Any, columns: Collection[str],
             if chunk.num_values > 0 and chunk.path_in_schema.partition(".")[0] in columns:
                 pages = list(read_pages(source, chunk, where)) if isinstance(source, LOCAL_SOURCES) else []
                 check_pages(pages, chunk, where)
-                needed += measure_row(file, source, group, at, pages, where, rows)
+                longest, all_ = measure_values(file, source, group, at, pages, rows)
+                needed += longest
+                together += all_
+                require_memory(together, f"{where}, once its repeated values are written out,", usual)
+                if file.schema.column(at).max_repetition_level:
+                    name = f"{where}, the lists of '{chunk.path_in_schema}' in a group of its rows,"
+                    require_memory(longest, name, DOCUMENT_GIB)
         row_bytes = max(row_bytes, needed)
     return max(1, int(BATCH_BYTES / max(row_bytes, 1.0)))
 
@@ -158,10 +166,12 @@ def check_pages(pages: list[ParquetPage], chunk: Any, where: str) -> None:
     require_memory(largest, f"{where}, a page of '{chunk.path_in_schema}' in it,", PAGE_GIB)
 
 
-def measure_row(
-    file: pq.ParquetFile, source: Any, group: int, at: int, pages: list[ParquetPage], where: str, rows: int
-) -> float:
-    """Return the bytes of a row in a column at most: its longest value, or the mean of the page with the longest mean.
+def measure_values(
+    file: pq.ParquetFile, source: Any, group: int, at: int, pages: list[ParquetPage], rows: int
+) -> tuple[float, float]:
+    """Return the most bytes of a row in a column, and those of all rows together.
+
+    A row has the longest value, or the mean of the page where it is largest. If there are lists, it may have all.
 
     Args:
         file: the file.
@@ -169,47 +179,45 @@ def measure_row(
         group: the row group.
         at: the place of the column in it.
         pages: its pages; of a store, they are not known.
-        where: the file's name, for errors.
-        rows: the rows that are wanted at once; if so many fit in any case, nothing more is looked at.
-
-    Raises:
-        DataError: lists in it are too large.
+        rows: the rows that are wanted at once; if so many fit in any case, the values are not looked at.
     """
     chunk, in_lists = file.metadata.row_group(group).column(at), file.schema.column(at).max_repetition_level > 0
-    whole = max(0, chunk.total_uncompressed_size)
-    largest = max((page.size for page in pages), default=whole)
-    mean = max((page.size / max(page.values, 1) for page in pages if not page.is_dictionary), default=0.0)
-    longest = together = 0.0
+    whole = max(0, chunk.total_uncompressed_size) + VALUE_BYTES * chunk.num_values
+    largest = max((page.size for page in pages), default=max(0, chunk.total_uncompressed_size))
+    means = [page.size / max(page.values, 1) for page in pages if not page.is_dictionary]
+    longest = max([whole / chunk.num_values, *means])
     if chunk.physical_type == "BYTE_ARRAY" and largest * min(rows, chunk.num_values) > BATCH_BYTES // 8:
         if "DELTA_BYTE_ARRAY" in chunk.encodings:
-            longest, together = largest, largest * chunk.num_values
+            longest = float(largest)
         elif chunk.has_dictionary_page:
-            longest, together = measure_dictionary(file, source, group, at)
-    if not in_lists:
-        return max(mean, longest, whole / chunk.num_values)
-    together = max(together, whole + VALUE_BYTES * chunk.num_values)  # any row may hold nearly all of the values
-    require_memory(together, f"{where}, the lists of '{chunk.path_in_schema}' in a group of its rows,", DOCUMENT_GIB)
-    return together if together > BATCH_BYTES else together / max(1, file.metadata.row_group(group).num_rows)
+            repeated, together = measure_dictionary(file, source, group, at)
+            longest, whole = max(longest, repeated), max(whole, together)
+    if in_lists:  # a few lists may hold nearly all of the values
+        longest = whole if whole > BATCH_BYTES else whole / max(1, file.metadata.row_group(group).num_rows)
+    return longest, whole
 
 
 def measure_dictionary(file: pq.ParquetFile, source: Any, group: int, at: int) -> tuple[float, float]:
-    """Return the bytes of the longest value in a column's dictionary, and of all values if lists hold them, else 0.
+    """Return the bytes of the longest value in a column's dictionary, and those of all values together.
 
-    The column is read as numbers into its dictionary; of values outside lists, the first number alone.
+    The column is read as numbers into its dictionary. If the longest value as often as there are values takes at most
+    `BATCH_BYTES`, only the first number is read, and the bytes together are 0.
     """
-    path = file.schema.column(at).path
-    in_lists = file.schema.column(at).max_repetition_level > 0
+    path, chunk = file.schema.column(at).path, file.metadata.row_group(group).column(at)
     source.seek(0)
     again = pq.ParquetFile(source, metadata=file.metadata, read_dictionary=[path], buffer_size=2**16)
     longest = together = 0.0
-    for batch in again.iter_batches(2**20 if in_lists else 1, row_groups=[group], columns=[path]):
-        for values in map(find_dictionary, batch.columns):
-            if values is not None:
+    for rows in (1, 2**20):
+        together = 0.0
+        for batch in again.iter_batches(rows, row_groups=[group], columns=[path]):
+            for values in filter(None, map(find_dictionary, batch.columns)):
                 lengths = pc.binary_length(values.dictionary)
                 longest = max(longest, float(pc.max(lengths).as_py() or 0))
                 together += float(pc.sum(lengths.take(values.indices)).as_py() or 0)
-        if not in_lists:
-            break
+            if rows == 1:
+                break
+        if longest * chunk.num_values <= BATCH_BYTES:
+            return longest, 0.0
     return longest, together
 
 
