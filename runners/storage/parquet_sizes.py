@@ -56,16 +56,22 @@ def read_parquet_batches(
         usual: the limit of all of them together in GiB, see `require_memory`.
 
     Raises:
-        DataError: its pages are not as its footer says, or it would take too much memory.
+        DataError: it would take too much memory, or its pages are not as its footer says.
+        ArrowInvalid: it is damaged.
     """
     check_parquet_size(file, columns, where, value_bytes, usual)
+    if not columns:
+        return
     most = min(rows, find_batch_rows(file, source, columns, where, rows, usual))
-    total = 0
+    read = total = 0
     for batch in file.iter_batches(most, columns=list(columns)):
+        read += batch.num_rows
         total += batch.nbytes  # a value may also hold the beginning of the one before it
         require_memory(total, f"{where}, as far as it was read,", usual)
         cells = [cell.dictionary_decode() if isinstance(cell, pa.DictionaryArray) else cell for cell in batch.columns]
         yield pa.RecordBatch.from_arrays(cells, names=batch.schema.names)
+    if read != file.metadata.num_rows:
+        raise pa.ArrowInvalid(f"it has {read:,} rows, but its footer says {file.metadata.num_rows:,}")
 
 
 def read_parquet_table(
