@@ -9,6 +9,7 @@ from typing import Any
 
 from isocompute.errors import ConfigError, EngineError
 from isocompute.registry import Registry, load_object
+from isocompute.runners.cost.config_file import LARGEST_DOCUMENT_BYTES
 from isocompute.runners.engines.base import Engine
 from isocompute.runners.engines.options import (
     CONCURRENCY,
@@ -99,8 +100,6 @@ ENGINES: Registry[EngineEntry] = Registry(
 
 
 DOCUMENT_ENDINGS = {".json", ".jinja", ".txt"}
-LARGEST_DOCUMENT_BYTES = 2**27
-"""Bytes of the largest document in a model's folder: a tokenizer, a list of tensors, a template."""
 
 
 def check_model_folder(model: str) -> None:

@@ -63,14 +63,14 @@ def read_task_file(path: str) -> bytes:
         raise ConfigError(f"task.path: {error}") from None
 
 
-def decode_text(path: str, content: bytes) -> io.StringIO:
-    """Return a file's text, with its line ends unchanged.
+def decode_text(path: str, content: bytes) -> Iterator[str]:
+    """Yield the lines of a file's text, with their ends unchanged.
 
     Raises:
         DataError: it is not UTF-8.
     """
     try:
-        return io.StringIO(content.decode("utf-8-sig"), newline="")
+        yield from io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline="")
     except UnicodeDecodeError:
         raise DataError(f"{path} is not UTF-8 text.") from None
 
