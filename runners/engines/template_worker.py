@@ -41,6 +41,10 @@ def render_request(request: dict[str, Any], megabytes: int) -> dict[str, str]:
         return {"error": (str(error).splitlines() or [type(error).__name__])[0]}
     if len(text) > MOST_CHARACTERS:
         return {"error": f"it makes a text of more than {MOST_CHARACTERS:,} characters"}
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return {"error": "it makes half of a surrogate pair, which is not valid text"}
     return {"text": text}
 
 

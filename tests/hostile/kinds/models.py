@@ -195,7 +195,7 @@ TEMPLATES: dict[str, Any] = {
     "longer": "{{ 'y' * 100000000 }}",
     "lists": "{{ [[0] * 10000] * 10000 }}",
     "lipsum": "{{ lipsum(n=10 ** 9) }}",
-    "cycler": "{% set c = cycler(*range(99999)) %}{% for a in range(99999) %}{{ c.next() }}{% endfor %}",
+    "cycler": "{% set c = cycler(*range(99999)) %}{% for a in range(99999) %}{% set x = c.next() %}{% endfor %}",
     "sorts": "{{ range(99999) | list | sort | join | length }}{{ (range(99999) | list * 999) | sort }}",
     "waits": "{% for i in range(99999) %}{{ strftime_now('%c' * 99999) }}{% endfor %}",
     "files": "{% include '/etc/passwd' %}{% import 'os' as os %}",
