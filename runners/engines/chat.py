@@ -23,6 +23,9 @@ TEMPLATE_SECONDS = 2.0
 TEMPLATE_MEGABYTES = 512
 """Most memory that it may take in addition to the process's own."""
 
+PROBE = "1+1?"
+"""What the user says where a template is checked."""
+
 WRAPPER_MODULES = {"vllm.tokenizers.hf"}
 """Modules whose tokenizers pass conversations on to the tokenizer that they wrap."""
 
@@ -118,4 +121,5 @@ def check_chat_template(model: str) -> None:
         tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=False)
     except Exception as error:  # many kinds are raised here; each means that the tokenizer cannot be read
         raise build_load_error(model, error) from error
-    apply_template(tokenizer, model, "1+1?")
+    if PROBE not in apply_template(tokenizer, model, PROBE):
+        raise EngineError(f"The chat template of '{model}' cannot be used: it leaves out what the user says.")

@@ -181,6 +181,7 @@ TEMPLATES: dict[str, Any] = {
     "range": "{% for i in range(10 ** 12) %}x{% endfor %}",
     "number": 7,
     "divides": "{{ 1 / 0 }}",
+    "leaves-out": "<user>",
     "loops": "{% for a in range(99999) %}{% for b in range(99999) %}{{ a }}{% endfor %}{% endfor %}",
     "loops-silently": "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
     "multiplies": "{{ 'x' * 10 ** 10 }}",
@@ -204,7 +205,7 @@ TEMPLATES: dict[str, Any] = {
     "nul": "{{ 'a\\x00b' }}",
     "empty": "",
     "blank": "   ",
-    "only-once": "{% if messages[0].content == '1+1?' %}ok{% else %}{% for a in range(99999) %}"
+    "only-once": "{{ messages[0].content }}{% if messages[0].content != '1+1?' %}{% for a in range(99999) %}"
     "{% for b in range(99999) %}{% endfor %}{% endfor %}{% endif %}",
     "list": [{"name": "default", "template": "{{ 'x' * 10 ** 10 }}"}],
     "list-odd": [{"name": 1}],
