@@ -155,8 +155,8 @@ class BatchClient:
             EngineError: the server refuses it, or is silent.
         """
         files = {"file": (name, content, "application/jsonl")}
-        answer = self._retry_lost(lambda: self._request_json("POST", "/files", data={"purpose": "batch"}, files=files))
-        return read_name(answer)
+        purpose = {"purpose": "batch"}
+        return self._retry_lost(lambda: read_name(self._request_json("POST", "/files", data=purpose, files=files)))
 
     def make_batch(self, file: str, path: str, token: str) -> BatchState:
         """Make a batch of an uploaded file, once, whatever becomes of the responses.

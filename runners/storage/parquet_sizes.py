@@ -29,7 +29,13 @@ BATCH_BYTES = 2**27
 """Bytes of the texts in a batch of rows; reading it takes a few times as much."""
 
 PAGE_GIB = 0.5
-"""GiB of a page, which is unpacked as a whole and holds whole values."""
+"""GiB of a page of values, which is unpacked as a whole."""
+
+DICTIONARY_GIB = 0.125
+"""GiB of a dictionary's page; usual writers end a dictionary at 1 MiB."""
+
+LONGEST_GIB = 0.0625
+"""GiB of a value."""
 
 LOCAL_SOURCES = (io.BufferedReader, io.BytesIO, pa.BufferReader)
 """Sources of which the headers of all pages are read; of a store, each would be a request."""
@@ -153,9 +159,10 @@ def find_batch_rows(
                 needed += longest
                 together += all_
                 require_memory(together, f"{where}, once its repeated values are written out,", usual)
-                if file.schema.column(at).max_repetition_level:
-                    name = f"{where}, the lists of '{chunk.path_in_schema}' in a group of its rows,"
-                    require_memory(longest, name, DOCUMENT_GIB)
+                in_lists = file.schema.column(at).max_repetition_level > 0
+                name = "the lists of" if in_lists else "a value of"
+                place = f"{where}, {name} '{chunk.path_in_schema}' in it,"
+                require_memory(longest, place, DOCUMENT_GIB if in_lists else LONGEST_GIB)
         row_bytes = max(row_bytes, needed)
     return max(1, int(BATCH_BYTES / max(row_bytes, 1.0)))
 
@@ -168,8 +175,9 @@ def check_pages(pages: list[ParquetPage], chunk: Any, where: str) -> None:
     """
     if sum(page.size for page in pages) > max(0, chunk.total_uncompressed_size):
         raise DataError(f"{where} cannot be read as Parquet: its pages are larger than its footer says.")
-    largest = max((page.size for page in pages), default=0)
-    require_memory(largest, f"{where}, a page of '{chunk.path_in_schema}' in it,", PAGE_GIB)
+    for page in pages:
+        usual = DICTIONARY_GIB if page.is_dictionary else PAGE_GIB
+        require_memory(page.size, f"{where}, a page of '{chunk.path_in_schema}' in it,", usual)
 
 
 def measure_values(

@@ -15,11 +15,14 @@ import pyarrow.parquet as pq
 from isocompute.errors import ConfigError, DataError, RunError
 from isocompute.runners.documents import NotJSONError, check_column_names, parse_json
 from isocompute.runners.storage.files import read_file
-from isocompute.runners.storage.parquet_sizes import OBJECT_BYTES, read_parquet_table
+from isocompute.runners.storage.parquet_sizes import OBJECT_BYTES, read_parquet_batches
 from isocompute.runners.tasks.problem import Problem, ProblemColumns, read_problem_rows, require_columns
 
 MAX_TASK_BYTES = 256 * 2**20
 """The largest file of problems or questions."""
+BATCH_ROWS = 1000
+"""Rows of a Parquet file that are read at once, if they are short."""
+
 ProblemRows = Iterator[tuple[str, dict[str, Any]]]
 
 
@@ -123,7 +126,11 @@ def read_task_parquet(path: str, content: bytes, columns: ProblemColumns) -> Pro
         require_columns(path, columns, file.schema_arrow.names)
         check_column_names(file.schema_arrow.names, path)
         present = columns.find_present(file.schema_arrow.names)
-        rows = read_parquet_table(file, source, present, path, OBJECT_BYTES).to_pylist()
+        rows = [
+            row
+            for batch in read_parquet_batches(file, source, present, path, BATCH_ROWS, OBJECT_BYTES)
+            for row in batch.to_pylist()
+        ]
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path} is not a Parquet file: {str(error).splitlines()[0]}") from None
     except (ValueError, OverflowError) as error:  # text that is not UTF-8, a block with a name twice, a time
