@@ -47,6 +47,9 @@ LONGEST_ANSWER_BYTES = 2**24
 LONGEST_FILE_BYTES = 2**34
 """Bytes of the longest file of results that is downloaded."""
 
+SPARE_LINES = 1000
+"""The lines of a file of results that are read beyond two for each request."""
+
 SLOWEST_BYTES = 2**14
 """Bytes a second of a response that takes longer than the timeout."""
 
@@ -221,8 +224,12 @@ class BatchClient:
         """
         return self._retry_lost(lambda: parse_batch(self._request_json("GET", f"/batches/{encode_name(batch)}")))
 
-    def download_lines(self, file: str) -> Iterator[bytes]:
-        """Download a file, and yield its lines; one that is too long is cut.
+    def download_lines(self, file: str, requests: int) -> Iterator[bytes]:
+        """Download a file, and yield its lines, about one for each request; one that is too long is cut.
+
+        Args:
+            file: the server's name of it.
+            requests: the number of requests in the batch.
 
         Raises:
             RefusedError: the server does not know the file.
@@ -234,12 +241,14 @@ class BatchClient:
                 kept.seek(0)
                 kept.truncate()
                 with self._open("GET", f"/files/{encode_name(file)}/content") as answer:
-                    for piece in self._read_pieces(answer, LONGEST_FILE_BYTES):
+                    for piece in self._read_pieces(answer, min(LONGEST_FILE_BYTES, requests * LONGEST_ANSWER_BYTES)):
                         kept.write(piece)
 
             self._retry_lost(download)
             kept.seek(0)
-            while line := kept.readline(LONGEST_LINE_BYTES):
+            for _ in range(2 * requests + SPARE_LINES):
+                if not (line := kept.readline(LONGEST_LINE_BYTES)):
+                    return
                 yield line
 
     def _retry_lost(self, send: Callable[[], Answer], recover: Callable[[], Answer | None] = lambda: None) -> Answer:

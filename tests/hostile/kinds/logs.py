@@ -266,11 +266,11 @@ def set_sizes(size: int) -> Callable[[bytearray], object]:
 
 def generate_archives(rng: random.Random) -> Iterator[HostileInput]:
     """Yield archives of inspect_ai that are written wrongly, or hold what they should not."""
-    folder = GOLDEN / "written" / "inspect-ai"
-    with zipfile.ZipFile(sorted(folder.glob("*sums*.eval"))[0]) as archive:
-        whole = {name: archive.read(name) for name in archive.namelist() if name.endswith(".json")}
-    sample = next(name for name in whole if name.startswith("samples/"))
-    content = json.loads(whole[sample])
+    (log,) = read_log("inspect-ai/sums.json")
+    samples = {f"samples/{each['id']}_epoch_{each['epoch']}.json": each for each in log["samples"]}
+    header = {key: value for key, value in log.items() if key != "samples"}
+    whole = {name: json.dumps(each).encode() for name, each in {"header.json": header, **samples}.items()}
+    sample, content = next(iter(samples.items()))
     archives: dict[str, bytes] = {
         "claims-none": zip_log(whole, set_sizes(0)),
         "claims-much": zip_log(whole, set_sizes(2**32 - 2)),
