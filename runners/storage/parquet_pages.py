@@ -59,7 +59,7 @@ def read_pages(source: Any, chunk: Any, where: str) -> Iterator[ParquetPage]:
         if number == MOST_PAGES:
             raise DataError(f"{where}: a column has more than {MOST_PAGES:,} pages in a row group.")
         fields, length = read_header(source, at, where)
-        header = next((fields[key] for key in (5, 7, 8) if isinstance(fields.get(key), dict)), {})
+        header: dict[int, Any] = next((fields[key] for key in (5, 7, 8) if isinstance(fields.get(key), dict)), {})
         size, packed, values = fields.get(2), fields.get(3), header.get(1)
         if not (isinstance(size, int) and isinstance(packed, int) and packed >= 0 and isinstance(values, int)):
             raise DataError(f"{where} cannot be read as Parquet: a page has no readable header.")

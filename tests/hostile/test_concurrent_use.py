@@ -37,7 +37,8 @@ except IsocomputeError as error:
     print(f"error: {error}", file=sys.stderr)
     sys.exit(2)
 """
-MOST_SECONDS = 60
+MOST_SECONDS = 300
+"""Seconds after which a process that does not end is one that hangs, on a busy machine too."""
 
 
 def start(*command: str) -> subprocess.Popen[str]:
