@@ -21,7 +21,7 @@ MOST_PAGES = 1_000_000
 HEADER_BYTES = 256
 """Bytes in which most headers lie; more are read where they do not suffice, up to `LONGEST_HEADER_BYTES`."""
 
-LONGEST_HEADER_BYTES = 2**24
+LONGEST_HEADER_BYTES = 2**22
 
 
 @dataclass(frozen=True)
