@@ -10,7 +10,7 @@ from isocompute.api.results import Result
 from isocompute.errors import ConfigError
 from isocompute.runners.parsing.printable import format_error_value
 from isocompute.runners.storage.building import build_hidden_run
-from isocompute.runners.storage.files import describe_place
+from isocompute.runners.storage.files import describe_place, read_object
 from isocompute.runners.storage.locking import LOCK_FILE_PATTERN
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.scan import count_ok_rows
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from isocompute.figures.source import FigureSource
+
+MAX_COPIED_BYTES = 8 * 2**30
+"""The largest file of a run that `OpenedRun.save` copies."""
 
 
 class OpenedRun(Result):
@@ -98,7 +101,7 @@ class OpenedRun(Result):
                     continue
                 place = f"{begun.root}/{name}"
                 begun.fs.makedirs(place.rpartition("/")[0], exist_ok=True)
-                begun.fs.pipe_file(place, self._run.fs.cat_file(file))
+                begun.fs.pipe_file(place, read_object(self._run.fs, file, MAX_COPIED_BYTES))
         return OpenedRun(target)
 
     def to_frame(self) -> pd.DataFrame:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -24,6 +27,17 @@ class PrintableConsole(Console):
                 yield segment
             else:
                 yield Segment(make_printable(segment.text), segment.style)
+
+    def on_broken_pipe(self) -> None:
+        """Go on without messages if nobody reads standard error any more; without standard output there is no use.
+
+        Raises:
+            BrokenPipeError: nobody reads standard output any more.
+        """
+        if not self.stderr:
+            raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+        self.quiet = True
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - open as long as the command
 
 
 def open_console(stderr: bool = False, soft_wrap: bool = False) -> Console:

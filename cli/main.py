@@ -6,6 +6,7 @@ Commands import their modules when they run, so that `plan` starts fast.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -92,11 +93,14 @@ def run_application(application: typer.Typer) -> Any:
     # The matrix products of a plan are small: numpy's threads would wait for each other longer than they compute.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     replace_unknown_characters()
+    streams = sys.stdout, sys.stderr
     try:
         with block_standard_input():
             code = application(standalone_mode=False)
         flush_output()
-        sys.exit(code if isinstance(code, int) else 0)
+    except SystemExit:  # typer and Rich end so when the reader of a pipe is gone; typer has replaced the streams
+        sys.stdout, sys.stderr = streams
+        print_error("The output was closed before all of it was written.")
     except USAGE_ERROR as error:
         sys.exit(print_usage_error(error))
     except IsocomputeError as error:
@@ -106,8 +110,13 @@ def run_application(application: typer.Typer) -> Any:
         print_error(f"The system refused: {describe_system_error(error)}{place}.")
     except RecursionError:
         print_error("A document is nested too deep to be read.")
+    except (KeyboardInterrupt, typer.Abort):
+        print_error("It was stopped before it had ended.")
+        sys.exit(128 + signal.SIGINT)
     except MemoryError:
         print_error("There is not enough memory for this.")
+    else:
+        sys.exit(code if isinstance(code, int) else 0)
     sys.exit(2)
 
 

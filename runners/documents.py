@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 
 from isocompute.errors import DataError
-from isocompute.limits import DOCUMENT_GIB, require_memory
+from isocompute.limits import DOCUMENT_GIB, fits_memory, require_memory
 
 MAX_YAML_CHARACTERS = 500_000
 """The longest YAML document that is read."""
@@ -66,6 +66,23 @@ def parse_json(content: str | bytes, where: str) -> Any:
         raise NotJSONError(f"{where} is not JSON.") from None
     within = f" in {_quote_key(path)}" if path else ""
     raise DataError(f"{where}: the key {_quote_key(key)} appears twice{within}; remove one of the two.")
+
+
+def parse_answer_json(content: str | bytes | bytearray) -> Any:
+    """Return the content of a JSON document that a server sent; of a repeated key the last value counts.
+
+    Raises:
+        ValueError: it is not JSON, nested too deep, or its values would take too much memory; the message says which.
+
+    >>> parse_answer_json(b'{"id": 1}')
+    {'id': 1}
+    """
+    if not fits_memory(estimate_json_bytes(content), DOCUMENT_GIB):
+        raise ValueError(f"its values would take more than {DOCUMENT_GIB:g} GiB")
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        raise ValueError("it is not JSON") from None
 
 
 def estimate_json_bytes(content: str | bytes | bytearray) -> int:

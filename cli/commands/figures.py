@@ -137,5 +137,11 @@ def split_names(given: list[str] | None) -> list[str]:
 
     >>> split_names(["png,pdf", "png"])
     ['png', 'pdf']
+
+    Raises:
+        ConfigError: the option is given, and holds no name.
     """
-    return list(dict.fromkeys(name.strip() for text in given or [] for name in text.split(",") if name.strip()))
+    names = list(dict.fromkeys(name.strip() for text in given or [] for name in text.split(",") if name.strip()))
+    if given and not names:
+        raise ConfigError("An option that takes names holds none; name at least one, or leave the option out.")
+    return names

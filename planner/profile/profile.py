@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -94,6 +95,9 @@ class Profile(BaseModel):
     def _check_consistency(self) -> Profile:
         if self.per_problem and len(self.per_problem) != self.problems:
             raise ValueError(f"'per_problem' has {len(self.per_problem)} problems; it must have {self.problems}")
+        ids = Counter(record.id for record in self.per_problem if record.id is not None)
+        if twice := [id_ for id_, times in ids.items() if times > 1]:
+            raise ValueError(f"'per_problem' has the problem {format_error_value(twice[0])} twice; keep one of the two")
         rows = self.problems if self.per_problem else 1
         measured = {"coverage": self.coverage, "caps": self.caps}
         parts = {name: part for name, part in measured.items() if part is not None}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,9 @@ from typing import Any
 
 from isocompute.errors import EngineError
 from isocompute.runners.cost.architecture import Architecture, count_unused_parameters, derive_architecture
+from isocompute.runners.cost.config_file import read_config_file, read_model_json
+from isocompute.runners.documents import parse_answer_json
+from isocompute.runners.storage.files import open_regular_file
 
 FLOAT_DTYPES = {"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"}
 PACKED_DTYPES = {"I32", "U32", "I16", "U16", "I8", "U8"}
@@ -86,8 +88,8 @@ def count_checkpoint_parameters(model: str) -> float | None:
     folder = Path(model).expanduser()
     index = folder / "model.safetensors.index.json"
     try:
-        settings = json.loads((folder / "config.json").read_bytes())
-        names = json.loads(index.read_bytes())["weight_map"].values() if index.is_file() else ["model.safetensors"]
+        settings = read_config_file(folder)
+        names = read_model_json(index)["weight_map"].values() if index.is_file() else ["model.safetensors"]
         tensors = [
             tensor for name in sorted(set(names)) for tensor in read_safetensors_header(folder / name).tensors.values()
         ]
@@ -98,7 +100,9 @@ def count_checkpoint_parameters(model: str) -> float | None:
         return float(sum(math.prod(tensor["shape"]) for tensor in tensors if tensor["dtype"] in FLOAT_DTYPES)) - unused
     except FileNotFoundError:
         return _count_from_config(model)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except ValueError as error:
+        raise EngineError(f"The checkpoint in '{model}' cannot be read: {str(error).rstrip('.')}.") from None
+    except (OSError, ArithmeticError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise EngineError(f"The checkpoint in '{model}' cannot be read: {error!r}.") from None
 
 
@@ -110,8 +114,8 @@ def _count_from_config(model: str) -> float | None:
 def read_architecture(model: str) -> Architecture | None:
     """Return what the config.json of a local checkpoint says of its cost; None without one that can be read."""
     try:
-        return derive_architecture(json.loads((Path(model).expanduser() / "config.json").read_bytes()))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return derive_architecture(read_config_file(Path(model).expanduser()))
+    except (OSError, ValueError, ArithmeticError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 
 
@@ -122,7 +126,7 @@ def read_safetensors_header(path: Path) -> SafetensorsHeader:
         OSError: the file is missing or cannot be read.
         ValueError: the file is a pointer of git-lfs, or has no valid header.
     """
-    with path.open("rb") as file:
+    with open_regular_file(path) as file:
         start = file.read(len(LFS_POINTER_PREFIX))
         if start == LFS_POINTER_PREFIX:
             raise ValueError(f"{path.name} is a git-lfs pointer, not the weights; run git lfs pull")
@@ -130,6 +134,6 @@ def read_safetensors_header(path: Path) -> SafetensorsHeader:
         if length > MAX_HEADER_BYTES:
             raise ValueError(f"{path.name} has no header")
         file.seek(8)
-        content = json.loads(file.read(length))
+        content = parse_answer_json(file.read(length))
     tensors = {name: tensor for name, tensor in content.items() if name != "__metadata__"}
     return SafetensorsHeader(tensors, 8 + length)

@@ -7,7 +7,6 @@ server's list of batches is searched for the token before the batch is made agai
 
 from __future__ import annotations
 
-import json
 import random
 import tempfile
 import time
@@ -20,6 +19,7 @@ from urllib.parse import quote
 import httpx
 
 from isocompute.errors import ConfigError, EngineError
+from isocompute.runners.documents import parse_answer_json
 from isocompute.runners.engines.openai_protocol import parse_error_message
 from isocompute.runners.engines.options import SERVER_OPTIONS, find_bad_option
 from isocompute.runners.engines.redaction import (
@@ -43,6 +43,18 @@ ENDED_STATUSES = {"completed", "failed", "expired", "cancelled"}
 
 LONGEST_ANSWER_BYTES = 2**24
 """Bytes of the longest response that is read, files of results aside."""
+
+LONGEST_FILE_BYTES = 2**34
+"""Bytes of the longest file of results that is downloaded."""
+
+SPARE_LINES = 1000
+"""The lines of a file of results that are read beyond two for each request."""
+
+SLOWEST_BYTES = 2**14
+"""Bytes a second of a response that takes longer than the timeout."""
+
+MOST_BATCHES = 100_000
+"""The most batches of a server's list that are read."""
 
 LONGEST_LINE_BYTES = 2**28
 """Bytes of the longest line of results that is read."""
@@ -124,6 +136,7 @@ class BatchClient:
             raise ConfigError(f"The {what}: {fault}.")
         (self.server,) = servers
         self.what, self.patience, self.backoff, self.key_env = what, patience, backoff, key_env
+        self.timeout = timeout
         redact = build_redactor(secrets)
         self.redact_message: Callable[[str], str] = lambda words: redact_message(words, redact)
         self.redact_text = build_text_redactor(secrets)
@@ -145,8 +158,8 @@ class BatchClient:
             EngineError: the server refuses it, or is silent.
         """
         files = {"file": (name, content, "application/jsonl")}
-        answer = self._retry_lost(lambda: self._request_json("POST", "/files", data={"purpose": "batch"}, files=files))
-        return read_name(answer)
+        purpose = {"purpose": "batch"}
+        return self._retry_lost(lambda: read_name(self._request_json("POST", "/files", data=purpose, files=files)))
 
     def make_batch(self, file: str, path: str, token: str) -> BatchState:
         """Make a batch of an uploaded file, once, whatever becomes of the responses.
@@ -192,11 +205,12 @@ class BatchClient:
         return [state for state in self.list_batches() if state.token == token][::-1]
 
     def list_batches(self) -> Iterator[BatchState]:
-        """Yield all batches that the server knows, the newest first."""
-        where = {"limit": "100"}
-        while True:
+        """Yield the batches that the server knows, the newest first, up to `MOST_BATCHES`."""
+        where, listed = {"limit": "100"}, 0
+        while listed < MOST_BATCHES:
             page, more = self._retry_lost(lambda: parse_page(self._request_json("GET", "/batches", params=where)))
             yield from page
+            listed += len(page)
             if not page or not more or page[-1].batch == where.get("after"):
                 return
             where["after"] = page[-1].batch
@@ -210,8 +224,12 @@ class BatchClient:
         """
         return self._retry_lost(lambda: parse_batch(self._request_json("GET", f"/batches/{encode_name(batch)}")))
 
-    def download_lines(self, file: str) -> Iterator[bytes]:
-        """Download a file, and yield its lines; one that is too long is cut.
+    def download_lines(self, file: str, requests: int) -> Iterator[bytes]:
+        """Download a file, and yield its lines, about one for each request; one that is too long is cut.
+
+        Args:
+            file: the server's name of it.
+            requests: the number of requests in the batch.
 
         Raises:
             RefusedError: the server does not know the file.
@@ -223,12 +241,14 @@ class BatchClient:
                 kept.seek(0)
                 kept.truncate()
                 with self._open("GET", f"/files/{encode_name(file)}/content") as answer:
-                    for piece in answer.iter_bytes():
+                    for piece in self._read_pieces(answer, min(LONGEST_FILE_BYTES, requests * LONGEST_ANSWER_BYTES)):
                         kept.write(piece)
 
             self._retry_lost(download)
             kept.seek(0)
-            while line := kept.readline(LONGEST_LINE_BYTES):
+            for _ in range(2 * requests + SPARE_LINES):
+                if not (line := kept.readline(LONGEST_LINE_BYTES)):
+                    return
                 yield line
 
     def _retry_lost(self, send: Callable[[], Answer], recover: Callable[[], Answer | None] = lambda: None) -> Answer:
@@ -263,15 +283,27 @@ class BatchClient:
             EngineError: no other request would succeed either.
         """
         with self._open(method, path, **content) as answer:
-            read = bytearray()
-            for piece in answer.iter_bytes():
-                read += piece
-                if len(read) > LONGEST_ANSWER_BYTES:
-                    raise LostResponseError(f"an answer of more than {LONGEST_ANSWER_BYTES:,} bytes")
+            read = b"".join(self._read_pieces(answer, LONGEST_ANSWER_BYTES))
             try:
-                return json.loads(bytes(read))
-            except (ValueError, RecursionError):
+                return parse_answer_json(read)
+            except ValueError:
                 raise LostResponseError("an answer that does not follow the protocol") from None
+
+    def _read_pieces(self, answer: httpx.Response, most: int) -> Iterator[bytes]:
+        """Yield the body of a response.
+
+        Raises:
+            LostResponseError: it is longer than ``most`` bytes, or comes too slowly to end.
+        """
+        read, began = 0, time.monotonic()
+        for piece in answer.iter_bytes():
+            read += len(piece)
+            seconds = time.monotonic() - began
+            if read > most:
+                raise LostResponseError(f"an answer of more than {most:,} bytes")
+            if seconds > self.timeout and read < SLOWEST_BYTES * seconds:
+                raise LostResponseError(f"an answer of which {read:,} bytes came in {seconds:.0f} s")
+            yield piece
 
     @contextmanager
     def _open(self, method: str, path: str, **content: Any) -> Iterator[httpx.Response]:
@@ -285,11 +317,7 @@ class BatchClient:
             raise LostResponseError(self.redact_message(str(error)) or type(error).__name__) from None
 
     def _refuse(self, answer: httpx.Response, path: str) -> None:
-        said = b""
-        for piece in answer.iter_bytes():
-            said += piece
-            if len(said) > LONGEST_ANSWER_BYTES:
-                break
+        said = b"".join(self._read_pieces(answer, LONGEST_ANSWER_BYTES))
         # Not `answer.text`: its encoding is named by the server, and 'base64' does not decode to text.
         words = self.redact_message(parse_error_message(said.decode("utf-8", "replace")))
         message = f"HTTP {answer.status_code}: {cut_message(words or self.redact_message(answer.reason_phrase))}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
+from isocompute.runners.documents import parse_answer_json
 from isocompute.runners.engines.base import Completion, Request, build_failed_completion
 from isocompute.runners.engines.openai_protocol import (
     encode_request,
@@ -114,7 +115,7 @@ def parse_result_line(line: bytes, redact: Callable[[str], str]) -> BatchResult 
     'batch_expired: late'
     """
     try:
-        read = json.loads(line)
+        read = parse_answer_json(line)
         name = read["custom_id"]
     except (ValueError, LookupError, TypeError, RecursionError):
         return None

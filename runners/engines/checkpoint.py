@@ -6,7 +6,6 @@ model loaded so would answer with noise that nobody notices. This module raises 
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
@@ -18,15 +17,24 @@ from huggingface_hub import try_to_load_from_cache
 from safetensors import SafetensorError, safe_open
 
 from isocompute.errors import EngineError
+from isocompute.runners.cost.config_file import check_config_file, read_model_json
 from isocompute.runners.cost.model_size import FLOAT_DTYPES, SafetensorsHeader, read_safetensors_header
-from isocompute.runners.engines.config_file import check_config_file
 
 WEIGHTS_FILE, WEIGHTS_INDEX_FILE = "model.safetensors", "model.safetensors.index.json"
 
 LARGEST_BY_DTYPE = {"float16": 65504.0, "half": 65504.0}
 """The largest number of each type whose range is smaller than that of the usual stored types."""
 
-CHECKPOINT_READ_ERRORS = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError)
+CHECKPOINT_READ_ERRORS = (
+    OSError,
+    ValueError,
+    ArithmeticError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    RecursionError,
+)
 """Exceptions raised when a file's content is not what its name says."""
 
 
@@ -227,7 +235,7 @@ def read_weights_index(model: str, folder: Path) -> dict[str, str]:
     try:
         if not (folder / WEIGHTS_INDEX_FILE).is_file():
             return {}
-        place = dict(json.loads((folder / WEIGHTS_INDEX_FILE).read_bytes())["weight_map"])
+        place = dict(read_model_json(folder / WEIGHTS_INDEX_FILE)["weight_map"])
         foreign = next((name for name in place.values() if Path(name).name != name), None)
     except CHECKPOINT_READ_ERRORS as error:
         raise EngineError(

@@ -270,7 +270,7 @@ class BatchedRequests:
         """Yield the completions in a batch's files with the names of their requests, and whether a failure is final."""
         names = set(record.requests)
         for file in state.files:
-            lines = self.client.download_lines(file)
+            lines = self.client.download_lines(file, len(record.requests))
             while True:
                 try:
                     line = next(lines, None)

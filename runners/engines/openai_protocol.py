@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from isocompute.runners.documents import parse_answer_json
 from isocompute.runners.engines.base import Completion, Request, Sampling, Token
 
 SEED_MODULUS = 2**31 - 1
@@ -279,7 +280,7 @@ def parse_error_message(body: str) -> str:
     'no such model'
     """
     try:
-        content = json.loads(body)
+        content = parse_answer_json(body)
         for name in ("error", "message", "detail"):
             if isinstance(content, dict):
                 content = content.get(name, content)

@@ -9,6 +9,7 @@ from typing import Any
 
 from isocompute.errors import ConfigError, EngineError
 from isocompute.registry import Registry, load_object
+from isocompute.runners.cost.config_file import LARGEST_DOCUMENT_BYTES
 from isocompute.runners.engines.base import Engine
 from isocompute.runners.engines.options import (
     CONCURRENCY,
@@ -98,17 +99,41 @@ ENGINES: Registry[EngineEntry] = Registry(
 """Every engine by its name."""
 
 
+DOCUMENT_ENDINGS = {".json", ".jinja", ".txt"}
+
+
 def check_model_folder(model: str) -> None:
-    """Raise unless a local model's folder exists; hub names are not checked.
+    """Raise unless a local model's folder exists and holds files that can be read; hub names are not checked.
 
     Raises:
-        EngineError: there is no such folder, or no checkpoint in it.
+        EngineError: there is no such folder, no checkpoint in it, or a file in it is a pipe, a device, or too large.
     """
     looks_local = model.startswith((".", "/", "~", "data/")) or model.count("/") != 1
     folder = Path(model).expanduser()
     if looks_local and not (folder / "config.json").is_file():
         what = "has no config.json" if folder.is_dir() else "does not exist"
         raise EngineError(f"The model folder '{model}' {what}; give a checkpoint's folder or a name on the hub.")
+    try:
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            check_model_file(model, path)
+    except OSError as error:
+        raise EngineError(f"The model folder '{model}' cannot be read: {error.strerror or error}.") from None
+
+
+def check_model_file(model: str, path: Path) -> None:
+    """Raise if a file of a model's folder is not one that ends, or is a document that is too large.
+
+    Raises:
+        EngineError: it is; the message names it.
+    """
+    if not path.exists() or path.is_dir():
+        return  # what needs it says so
+    if not path.is_file():
+        raise EngineError(f"The model '{model}' cannot be loaded: {path.name} is a pipe or a device, not a file.")
+    if path.suffix in DOCUMENT_ENDINGS and path.stat().st_size > LARGEST_DOCUMENT_BYTES:
+        raise EngineError(
+            f"The model '{model}' cannot be loaded: {path.name} has more than {LARGEST_DOCUMENT_BYTES:,} bytes."
+        )
 
 
 def is_checkpoint_folder(model: str) -> bool:

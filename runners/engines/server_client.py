@@ -9,7 +9,6 @@ request that never got a response has no time. What is sent and what is read in 
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import socket
 import time
@@ -25,8 +24,8 @@ from urllib.request import getproxies
 import httpx
 
 from isocompute.errors import ConfigError, EngineError
-from isocompute.limits import DOCUMENT_GIB, fits_memory
-from isocompute.runners.documents import estimate_json_bytes
+from isocompute.limits import fits_memory
+from isocompute.runners.documents import parse_answer_json
 from isocompute.runners.engines.clock import Stopwatch, add_time_span
 from isocompute.runners.engines.openai_protocol import parse_error_message
 from isocompute.runners.engines.options import CONCURRENCY, SERVER_OPTIONS, find_bad_option
@@ -46,6 +45,9 @@ CONNECT_SECONDS = 10.0
 
 LONGEST_RESPONSE_BYTES = 256 * 2**20
 """Bytes of the longest response that is read. Ten thousand tokens with 20 probabilities each take about ten million."""
+
+RESPONSES_GIB = 1.0
+"""GiB of the responses that are read at once."""
 
 KEEPALIVE_OPTIONS = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
 if hasattr(socket, "TCP_KEEPIDLE"):  # routers drop a connection that is silent while a long text is sampled
@@ -106,6 +108,7 @@ class ServerClient(ABC, Generic[RequestT, ResultT]):
         self.what, self.model, self.concurrency, self.timeout = what, model, concurrency, timeout
         self.retries, self.backoff, self.key_env = retries, backoff, key_env
         self.rng = random.Random()  # for the waits only
+        self.room = ResponseRoom()
         self.ssl_context = httpx.create_ssl_context()
         self.log_filter = RedactingFilter(self.redact)
         self.log_filter.start_redaction()
@@ -228,7 +231,7 @@ class ServerClient(ABC, Generic[RequestT, ResultT]):
                 call = client.build_request("POST", server.url + path, content=body, headers=headers)
                 watch = Stopwatch()
                 answer = await client.send(call, stream=True)
-                content = await read_response_body(answer)
+                content = await read_response_body(answer, self.room)
                 span = watch.elapsed
         except TimeoutError:
             raise LostResponseError(f"no answer within {self.timeout:g} s") from None
@@ -237,11 +240,9 @@ class ServerClient(ABC, Generic[RequestT, ResultT]):
             why = self.redact_message(str(error)) or type(error).__name__
             raise LostResponseError(why, gone=gone, responded=False) from None
         status = answer.status_code
-        if answer.is_success and not fits_memory(estimate_json_bytes(content), DOCUMENT_GIB):
-            raise LostResponseError(f"an answer whose values would take more than {DOCUMENT_GIB:g} GiB")
         if answer.is_success:
             try:
-                return add_time_span(self.parse_answer(request, json.loads(content)), span)
+                return add_time_span(self.parse_answer(request, parse_answer_json(content)), span)
             except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError):
                 raise LostResponseError("an answer that is truncated or does not follow the protocol") from None
         # Not `answer.text`: its encoding is named by the server, and 'base64' does not decode to text.
@@ -276,19 +277,35 @@ class ServerClient(ABC, Generic[RequestT, ResultT]):
         return f"{server.url}: HTTP {answer.status_code}" if answer.is_server_error else None
 
 
-async def read_response_body(answer: httpx.Response) -> bytearray:
+class ResponseRoom:
+    """The memory of the responses that are being read; ``taken`` are the bytes that have come."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+
+
+async def read_response_body(answer: httpx.Response, room: ResponseRoom | None = None) -> bytearray:
     """Return the body of a response, and release its connection.
 
+    Args:
+        answer: the response.
+        room: the memory that it shares with others.
+
     Raises:
-        LostResponseError: the body is too long, and would fill the memory.
+        LostResponseError: the body is too long, or there is no room for it: it would fill the memory.
     """
     content = bytearray()
+    room = room or ResponseRoom()
     try:
         async for piece in answer.aiter_bytes():
             content += piece
+            room.taken += len(piece)
             if len(content) > LONGEST_RESPONSE_BYTES:
                 raise LostResponseError(f"an answer of more than {LONGEST_RESPONSE_BYTES:,} bytes")
+            if not fits_memory(room.taken, RESPONSES_GIB):
+                raise LostResponseError(f"answers of more than {RESPONSES_GIB:g} GiB at once")
     finally:
+        room.taken -= len(content)
         await answer.aclose()
     return content
 

@@ -26,6 +26,7 @@ import httpx
 
 from isocompute.errors import ConfigError, EngineError
 from isocompute.runners.cost.model_size import count_checkpoint_parameters
+from isocompute.runners.documents import parse_answer_json
 from isocompute.runners.engines.openai import OpenAIEngine
 from isocompute.runners.engines.server_client import LostResponseError, read_response_body
 from isocompute.runners.engines.servers import Server
@@ -98,7 +99,7 @@ async def fetch_json(client: httpx.AsyncClient, server: Server, url: str, body: 
     content_bytes = await read_response_body(answer)
     if not answer.is_success:
         raise LostResponseError(f"HTTP {answer.status_code}")
-    return json.loads(content_bytes)
+    return parse_answer_json(content_bytes)
 
 
 def find_model_card(answer: Any, model: str) -> dict[str, Any] | None:
@@ -140,7 +141,7 @@ def read_card_size(card: Mapping[str, Any], local: bool) -> float | None:
         return None
     try:
         return count_checkpoint_parameters(root)
-    except EngineError:
+    except (EngineError, OSError):
         return None
 
 

@@ -29,6 +29,7 @@ from transformers import (
 )
 from transformers.utils import logging
 
+from isocompute.errors import EngineError
 from isocompute.runners.engines.base import Completion, Request, Sampling, Token
 from isocompute.runners.engines.chat import apply_template
 from isocompute.runners.engines.checkpoint import build_load_error, load_weights
@@ -74,6 +75,8 @@ class TransformersEngine:
         ends = self.model.generation_config.eos_token_id
         self.model.generation_config = GenerationConfig(eos_token_id=ends, pad_token_id=self.tokenizer.pad_token_id)
         self.end_tokens = set(ends if isinstance(ends, list) else [ends])
+        if bad := [token for token in self.end_tokens if token is not None and type(token) is not int]:
+            raise EngineError(f"The model '{model}' cannot be loaded: its end token {bad[0]!r:.60} is not a number.")
         self.encode_prompt = lru_cache(TRANSFORMERS_CACHED_PROMPTS)(self._encode_prompt)
 
     def run(self, pending: deque[Request]) -> Iterator[tuple[Request, Completion]]:

@@ -19,12 +19,13 @@ import json
 import logging
 import os
 import re
-import resource
 import select
 import signal
 import sys
 from collections.abc import Callable
 from typing import TextIO
+
+from isocompute.runners.resource_limits import limit_cpu_time, limit_resources
 
 REPLY_READABLE, REPLY_EQUAL, REPLY_DIFFERENT, REPLY_REFUSED = b".", b"=", b"/", b"!"
 """A worker's replies, a byte each: one once the answer was parsed, then one for each comparison in turn."""
@@ -89,32 +90,6 @@ class ComparisonWorker:
         os.waitpid(self.pid, 0)
         os.close(self.requests)
         os.close(self.replies)
-
-
-def limit_resources(megabytes: int) -> None:
-    """Limit this process's memory beyond its current size, and forbid files and core dumps."""
-    signal.signal(signal.SIGPROF, signal.SIG_DFL)
-    memory = measure_address_space() + megabytes * 2**20
-    for kind, most in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, 0)):
-        with contextlib.suppress(ValueError, OSError):  # macOS cannot limit the address space; time is still limited
-            resource.setrlimit(kind, (most, most))
-
-
-def measure_address_space() -> int:
-    """Return the bytes of this process's address space, or an ample guess if the system does not report them."""
-    try:
-        with open("/proc/self/statm", encoding="ascii") as file:
-            return int(file.read().split()[0]) * resource.getpagesize()
-    except OSError:
-        return 2**30
-
-
-def limit_cpu_time(seconds: float) -> None:
-    """End this process after so many more seconds of CPU time; 0 removes the limit.
-
-    CPU time does not grow while a busy machine runs other processes.
-    """
-    signal.setitimer(signal.ITIMER_PROF, seconds)
 
 
 def compare_answers(lines: TextIO, replies: int, seconds: float) -> None:

@@ -13,11 +13,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from isocompute.errors import DataError
-from isocompute.limits import WORK_GIB
+from isocompute.limits import DOCUMENT_GIB, WORK_GIB, require_memory
 from isocompute.runners.documents import check_column_names
 from isocompute.runners.imports.packed import get_file_ending, measure_position, open_source_file
 from isocompute.runners.imports.source import MAX_DOCUMENT_BYTES, ImportSource
-from isocompute.runners.storage.parquet_sizes import check_parquet_size
+from isocompute.runners.storage.files import open_regular_file
+from isocompute.runners.storage.parquet_sizes import OBJECT_BYTES, read_parquet_batches
+
+BATCH_ROWS = 1000
+"""Rows of a Parquet file that are read at once, if they are short."""
+
+MOST_OBJECTS = 1_000_000
+"""Values of such rows that are objects of Python at once, unless a single row has more."""
 
 TABLE_ENDINGS = (".csv", ".parquet", ".jsonl", ".json")
 
@@ -115,19 +122,56 @@ def read_parquet_table(
     """
     number = 0
     try:
-        file = pq.ParquetFile(path)
-        check_column_names(file.schema_arrow.names, str(path))
-        source.seen_columns.update(dict.fromkeys(file.schema_arrow.names))
-        wanted = [column for column in file.schema_arrow.names if columns is None or column in columns]
-        check_parquet_size(file, wanted, str(path), usual=WORK_GIB)
-        for batch in file.iter_batches(batch_size=1000, columns=wanted):
-            for row in batch.to_pylist():
-                number += 1
-                yield f"{path}, row {number}", row
-            source.bytes_read = source.total_bytes * number // max(file.metadata.num_rows, 1)
+        with open_regular_file(path) as opened:
+            file = pq.ParquetFile(opened)
+            check_column_names(file.schema_arrow.names, str(path))
+            source.seen_columns.update(dict.fromkeys(file.schema_arrow.names))
+            wanted = [column for column in file.schema_arrow.names if columns is None or column in columns]
+            for batch in read_parquet_batches(file, opened, wanted, str(path), BATCH_ROWS, usual=WORK_GIB):
+                for row in list_rows(batch, f"{path}, after row {number}: a row"):
+                    number += 1
+                    yield f"{path}, row {number}", row
+                source.bytes_read = source.total_bytes * number // max(file.metadata.num_rows, 1)
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path} is not a Parquet file: {str(error).splitlines()[0].rstrip('.')}.") from None
     except (ValueError, OverflowError) as error:  # text that is not UTF-8, a block with a name twice, a time
         if isinstance(error, DataError):
             raise
         raise DataError(f"{path}, after row {number}: a row cannot be read: {str(error).rstrip('.')}.") from None
+
+
+def list_rows(batch: pa.RecordBatch, where: str) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a batch; of rows with long lists, a few are made at a time.
+
+    Args:
+        batch: the rows.
+        where: one of the rows, for errors.
+
+    Raises:
+        DataError: a row would take too much memory.
+    """
+    together = sum(map(count_values, batch.columns))
+    rows = max(1, min(batch.num_rows, batch.num_rows * MOST_OBJECTS // max(together, 1)))
+    for start in range(0, batch.num_rows, rows):
+        few = batch.slice(start, rows)
+        require_memory(sum(map(count_values, few.columns)) * OBJECT_BYTES, where, DOCUMENT_GIB)
+        yield from few.to_pylist()
+
+
+def count_values(column: pa.Array) -> int:
+    """Return the number of values in a column, with those in its lists and blocks.
+
+    >>> count_values(pa.array([[1, 2, 3], [], None]))
+    6
+    """
+    kind = column.type
+    if pa.types.is_map(kind):
+        first, last = column.offsets[0].as_py(), column.offsets[len(column)].as_py()
+        return len(column) + sum(
+            count_values(inner.slice(first, last - first)) for inner in (column.keys, column.items)
+        )
+    if any(is_list(kind) for is_list in (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)):
+        return len(column) + count_values(column.flatten())
+    if pa.types.is_struct(kind):
+        return len(column) + sum(map(count_values, column.flatten()))
+    return len(column)

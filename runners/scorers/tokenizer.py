@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import TemplateError
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
 from isocompute.errors import EngineError
+from isocompute.runners.engines.chat import RENDERING_ERRORS, render_turns
 from isocompute.runners.engines.checkpoint import build_load_error
 
 CACHED_TEXTS = 2**16
@@ -93,6 +93,22 @@ class ScorerTokenizer:
             raise EngineError(f"The tokenizer of '{self.model}' has no token that begins a text (bos_token).")
         return int(self.tokenizer.bos_token_id)
 
+    def render_turns(self, turns: Sequence[Mapping[str, str]], reply: bool) -> str:
+        """Return a conversation in the model's chat template.
+
+        Args:
+            turns: the conversation.
+            reply: whether it ends where the assistant's reply begins.
+
+        Raises:
+            EngineError: the model has no chat template, or one that cannot be used.
+        """
+        try:
+            return render_turns(self.tokenizer, turns, reply)
+        except RENDERING_ERRORS as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise EngineError(f"The chat template of '{self.model}' cannot be used: {reason}") from error
+
     def split_chat_markup(self, turns: Sequence[Mapping[str, str]], reply: bool) -> list[str]:
         """Return a chat's markup before, between and after the texts.
 
@@ -104,12 +120,7 @@ class ScorerTokenizer:
             EngineError: the model has no chat template, or one that changes the texts.
         """
         texts = sum(turn["content"].count(TEXT_PLACEHOLDER) for turn in turns)
-        try:
-            chat_text = self.tokenizer.apply_chat_template(list(turns), tokenize=False, add_generation_prompt=reply)
-        except (ValueError, TemplateError) as error:
-            reason = (str(error).splitlines() or [""])[0]
-            raise EngineError(f"The chat template of '{self.model}' cannot be used: {reason}") from error
-        parts: list[str] = chat_text.split(TEXT_PLACEHOLDER)
+        parts = self.render_turns(turns, reply).split(TEXT_PLACEHOLDER)
         if len(parts) != texts + 1:
             raise EngineError(f"The chat template of '{self.model}' changes the texts, so it is not of this kind.")
         return parts

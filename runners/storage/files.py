@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from isocompute.errors import DataError, RunError
+from isocompute.errors import DataError, IsocomputeError, RunError
 from isocompute.runners.urls import redact_path
 
 if TYPE_CHECKING:
@@ -122,14 +122,14 @@ def refuse_memory_path(path: str) -> None:
 
 @contextmanager
 def translate_store_errors(path: str) -> Iterator[None]:
-    """Turn any error of a store into DataError; FileNotFoundError is passed on.
+    """Turn any error of a store into DataError; FileNotFoundError and errors of the family are passed on.
 
     Raises:
         DataError: the store does not answer, or cannot do the operation.
     """
     try:
         yield
-    except FileNotFoundError:
+    except (FileNotFoundError, IsocomputeError):
         raise
     except Exception as error:  # each store has its own error classes
         raise DataError(f"'{path}' cannot be reached: {describe_store_error(error)}.") from error
@@ -210,10 +210,37 @@ def read_file(path: str, most: int = MAX_FILE_BYTES) -> bytes:
     else:
         place = locate_store(path)
         with translate_store_errors(path):
-            content = bytes(place.fs.cat_file(place.root))
-    if len(content) > most:
-        raise DataError(f"'{path}' is larger than {most:,} bytes, the most that is read of such a file.")
+            content = read_object(place.fs, place.root, most, path)
+    require_size(len(content), most, path)
     return content
+
+
+def read_object(fs: Any, path: str, most: int = MAX_FILE_BYTES, name: str | None = None) -> bytes:
+    """Return the content of an object of a store, whose size is asked for before anything is read.
+
+    Args:
+        fs: the store's file system.
+        path: the object's path in it.
+        most: the most bytes that are read.
+        name: what the object is called in errors; its path if not given.
+
+    Raises:
+        DataError: it is larger.
+    """
+    size = fs.size(path)
+    require_size(size or 0, most, name or path)
+    end = most + 1 if size is None else size
+    return bytes(fs.cat_file(path, start=0, end=end)) if end else b""
+
+
+def require_size(size: int, most: int, path: str) -> None:
+    """Raise if a file is too large to be read at once.
+
+    Raises:
+        DataError: it is; the message gives the limit.
+    """
+    if size > most:
+        raise DataError(f"'{path}' is larger than {most:,} bytes, the most that is read of such a file.")
 
 
 def has_file(path: str) -> bool:

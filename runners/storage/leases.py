@@ -44,6 +44,9 @@ from isocompute.runners.storage.files import StorePath
 
 LOCK_FILE = ".lock"
 
+MAX_LEASE_BYTES = 2**16
+"""Bytes of a lease that are read."""
+
 LEASE_SECONDS = 60.0
 """Seconds without a renewal after which a lease may be taken over."""
 
@@ -212,7 +215,7 @@ def list_leases(fs: Any, root: str) -> list[Lease]:
     for path, size in ((file["name"].rstrip("/"), file["size"]) for file in files):
         if found := re.fullmatch(rf"{re.escape(LOCK_FILE)}(?:-(\d+))?", posixpath.basename(path)):
             with suppress(FileNotFoundError):  # given back meanwhile
-                content = fs.cat_file(path, start=0, end=size) if size else b""
+                content = fs.cat_file(path, start=0, end=min(size, MAX_LEASE_BYTES)) if size else b""
                 leases.append(decode_lease(path, int(found[1] or 0), content))
     return leases
 

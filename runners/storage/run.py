@@ -37,6 +37,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from isocompute.errors import DataError, IsocomputeError, RunError
+from isocompute.limits import require_memory
 from isocompute.runners.documents import parse_json_document
 from isocompute.runners.storage.files import (
     MANIFEST_FILE,
@@ -44,11 +45,12 @@ from isocompute.runners.storage.files import (
     locate_store,
     open_regular_file,
     read_file,
+    read_object,
     replace_file,
 )
 from isocompute.runners.storage.leases import LOCK_FILE, HeldLease
 from isocompute.runners.storage.locking import LOCK_FILE_PATTERN, RunLock, lock_run
-from isocompute.runners.storage.parquet_sizes import check_parquet_size
+from isocompute.runners.storage.parquet_sizes import read_parquet_table
 from isocompute.runners.storage.part_names import (
     JOINED_FORMAT,
     PART_FILE_PATTERN,
@@ -70,6 +72,9 @@ READABLE_FORMATS = (1, 2, 3)
 
 LEASE_KEY = "lease"
 """The key of a manifest or an overlay in a store for the token of the lease under which it was written."""
+
+MAX_KEPT_BYTES = 2**30
+"""The largest file that an engine keeps in a run."""
 
 SMALL_PART_BYTES = 2**20
 """The most bytes of a part that is read from a store in one request, even if not all columns are asked for."""
@@ -152,7 +157,7 @@ class Run:
         if not self.exists:
             raise RunError(f"There is no run at '{self.path}': the folder has no {MANIFEST_FILE}.")
         with self._translate_read_errors(manifest_path):
-            content = read_file(manifest_path) if self.local else self.fs.cat_file(manifest_path)
+            content = read_file(manifest_path) if self.local else read_object(self.fs, manifest_path)
         manifest = parse_json_document(content, manifest_path)
         if not isinstance(manifest, dict) or not {"config", "imported"} & set(manifest):
             raise DataError(f"{manifest_path} has no 'config'; it is not the manifest of a run.")
@@ -285,8 +290,7 @@ class Run:
                 part = pq.ParquetFile(file, page_checksum_verification=True)
                 columns_in_file = table.find_columns(part.schema_arrow, path)
                 present = {name: columns_in_file[name] for name in schema.names if name in columns_in_file}
-                check_parquet_size(part, list(present.values()), path)
-                content, rows = part.read(columns=list(present.values())), part.metadata.num_rows
+                content, rows = read_parquet_table(part, file, list(present.values()), path), part.metadata.num_rows
         except (pa.ArrowException, OSError) as error:
             reason = str(error).splitlines()[0].rstrip(".")
             raise DataError(f"{path} cannot be read as Parquet: {reason}; {self._advice}.") from None
@@ -299,12 +303,13 @@ class Run:
         """Open a part; from a store, a small or whole one is read in one request, and columns one by one.
 
         Raises:
-            DataError: it is a pipe or a device.
+            DataError: it is a pipe or a device, or takes too much memory.
         """
         if self.local:
             return open_regular_file(path)
         size = self._sizes.get(path)
         if size and (columns is None or size <= SMALL_PART_BYTES):
+            require_memory(size, path)
             return io.BytesIO(self.fs.cat_file(path, start=0, end=size))  # a range, or the size is asked for first
         return self.fs.open(path, "rb", cache_type="none")
 
@@ -379,7 +384,7 @@ class Run:
         """Return the content of the files in a folder that is no table, by path; empty if there is no such folder."""
         paths = self._list_folder(posixpath.join(self.root, folder))
         with self._translate_read_errors(folder):
-            return {path: bytes(self.fs.cat_file(path)) for path in paths if not path.endswith(".tmp")}
+            return {path: read_object(self.fs, path, MAX_KEPT_BYTES) for path in paths if not path.endswith(".tmp")}
 
     def write_kept_file(self, folder: str, name: str, content: bytes) -> None:
         """Write a file into a folder that is no table, whole or not at all."""

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from isocompute.errors import DataError
 from isocompute.limits import WORK_GIB
-from isocompute.runners.storage.parquet_sizes import check_parquet_size
+from isocompute.runners.storage.parquet_sizes import read_parquet_batches
 from isocompute.runners.storage.run import Run, retry_gone_parts
 from isocompute.runners.storage.schema import RunTable
 
@@ -63,11 +63,10 @@ def scan_part(run: Run, table: RunTable, path: str, columns: Sequence[str]) -> I
             part = pq.ParquetFile(file, page_checksum_verification=True)
             names = table.find_columns(part.schema_arrow, path)
             present = [names[name] for name in schema.names if name in names]
-            check_parquet_size(part, present, path, usual=WORK_GIB)
             if not present:  # all of the columns are younger than the part
                 yield pa.table([pa.nulls(part.metadata.num_rows, field.type) for field in schema], schema=schema)
                 return
-            for batch in part.iter_batches(SCAN_ROWS, columns=present):
+            for batch in read_parquet_batches(part, file, present, path, SCAN_ROWS, usual=WORK_GIB):
                 cells = [
                     batch[names[field.name]] if field.name in names else pa.nulls(batch.num_rows, field.type)
                     for field in schema

@@ -28,7 +28,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from isocompute.errors import RunError
 from isocompute.runners.documents import parse_json_document
-from isocompute.runners.storage.files import StorePath
+from isocompute.runners.storage.files import StorePath, read_object
 from isocompute.runners.storage.leases import LOCK_FILE, HeldLease, hold_lease, list_leases
 from isocompute.runners.storage.locking import FolderLock
 from isocompute.runners.storage.part_names import find_next_number, name_closing
@@ -233,7 +233,7 @@ def close_writer(run: Run, place: StorePath, writer: str) -> None:
     decision = posixpath.join(place.root, f"closed-{writer}")
     with suppress(FileExistsError):
         place.fs.pipe_file(decision, json.dumps(numbers).encode(), mode="create")
-    decided = parse_json_document(place.fs.cat_file(decision), decision)
+    decided = parse_json_document(read_object(place.fs, decision), decision)
     for table in TABLES.values():
         run.write_marker(table, name_closing(decided[table.name], writer))
 

@@ -15,11 +15,14 @@ import pyarrow.parquet as pq
 from isocompute.errors import ConfigError, DataError, RunError
 from isocompute.runners.documents import NotJSONError, check_column_names, parse_json
 from isocompute.runners.storage.files import read_file
-from isocompute.runners.storage.parquet_sizes import OBJECT_BYTES, check_parquet_size
+from isocompute.runners.storage.parquet_sizes import OBJECT_BYTES, read_parquet_batches
 from isocompute.runners.tasks.problem import Problem, ProblemColumns, read_problem_rows, require_columns
 
 MAX_TASK_BYTES = 256 * 2**20
 """The largest file of problems or questions."""
+BATCH_ROWS = 1000
+"""Rows of a Parquet file that are read at once, if they are short."""
+
 ProblemRows = Iterator[tuple[str, dict[str, Any]]]
 
 
@@ -63,14 +66,14 @@ def read_task_file(path: str) -> bytes:
         raise ConfigError(f"task.path: {error}") from None
 
 
-def decode_text(path: str, content: bytes) -> io.StringIO:
-    """Return a file's text, with its line ends unchanged.
+def decode_text(path: str, content: bytes) -> Iterator[str]:
+    """Yield the lines of a file's text, with their ends unchanged.
 
     Raises:
         DataError: it is not UTF-8.
     """
     try:
-        return io.StringIO(content.decode("utf-8-sig"), newline="")
+        yield from io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline="")
     except UnicodeDecodeError:
         raise DataError(f"{path} is not UTF-8 text.") from None
 
@@ -118,11 +121,16 @@ def read_task_parquet(path: str, content: bytes, columns: ProblemColumns) -> Pro
         DataError: a column is missing or repeated, or the file is not Parquet.
     """
     try:
-        file = pq.ParquetFile(pa.BufferReader(content))
+        source = pa.BufferReader(content)
+        file = pq.ParquetFile(source)
         require_columns(path, columns, file.schema_arrow.names)
         check_column_names(file.schema_arrow.names, path)
-        check_parquet_size(file, columns.find_present(file.schema_arrow.names), path, OBJECT_BYTES)
-        rows = file.read(columns.find_present(file.schema_arrow.names)).to_pylist()
+        present = columns.find_present(file.schema_arrow.names)
+        rows = [
+            row
+            for batch in read_parquet_batches(file, source, present, path, BATCH_ROWS, OBJECT_BYTES)
+            for row in batch.to_pylist()
+        ]
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path} is not a Parquet file: {str(error).splitlines()[0]}") from None
     except (ValueError, OverflowError) as error:  # text that is not UTF-8, a block with a name twice, a time

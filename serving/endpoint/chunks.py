@@ -8,6 +8,8 @@ from typing import Any
 
 import orjson
 
+from isocompute.limits import DOCUMENT_GIB, fits_memory
+from isocompute.runners.documents import estimate_json_bytes
 from isocompute.runners.engines.openai_protocol import BROKEN_OFF, parse_usage, replace_surrogates
 
 
@@ -67,6 +69,8 @@ def load_events(lines: list[bytes]) -> list[Any]:
         RecursionError: one is nested too deeply.
     """
     content = b"[" + b",".join(lines) + b"]"
+    if not fits_memory(estimate_json_bytes(content), DOCUMENT_GIB):
+        raise ValueError("chunks whose values would take too much memory")
     try:
         events = orjson.loads(content)
     except orjson.JSONDecodeError:

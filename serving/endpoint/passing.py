@@ -6,6 +6,7 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from isocompute.runners.documents import parse_answer_json
 from isocompute.runners.engines.openai_protocol import parse_usage
 from isocompute.runners.engines.servers import Server
 from isocompute.serving.endpoint.chunks import StreamedText, parse_stream
@@ -39,7 +40,7 @@ async def fetch_completion(upstream: Upstream, body: dict[str, Any], ledger: Led
             async with upstream.open_response(server, CHAT_PATH, content) as response:
                 raw = await read_bounded(response)
             try:
-                answer = json.loads(raw)
+                answer = parse_answer_json(raw)
                 if not isinstance(answer, dict) or not isinstance(answer["choices"], list):
                     raise ValueError("no choices")
                 prompt, _, sampled = parse_usage(answer.get("usage"), "")

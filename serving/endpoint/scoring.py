@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from isocompute.runners.documents import parse_answer_json
 from isocompute.runners.engines.openai_protocol import parse_usage
 from isocompute.runners.engines.servers import Server
 from isocompute.runners.parsing.steps import split_steps
@@ -75,7 +76,7 @@ def read_answer(raw: bytes, parse: Any) -> tuple[ScoreResult, StreamedText]:
         LostCallError: it does not have the form.
     """
     try:
-        answer = json.loads(raw)
+        answer = parse_answer_json(raw)
         result = parse(answer)
         prompt, _, sampled = parse_usage(answer.get("usage"), "")
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError):

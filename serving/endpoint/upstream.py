@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import aiohttp
 
+from isocompute.runners.documents import parse_answer_json
 from isocompute.runners.engines.openai_protocol import parse_completion, parse_error_message
 from isocompute.runners.engines.servers import Server, draw_backoff, parse_retry_after
 from isocompute.serving.endpoint.chunks import StreamedText, parse_stream
@@ -95,7 +96,7 @@ class Upstream:
                 ) as answer:
                     content = await read_bounded(answer)
                     if answer.status == 200:
-                        models = [each for each in json.loads(content)["data"] if isinstance(each["id"], str)]
+                        models = [each for each in parse_answer_json(content)["data"] if isinstance(each["id"], str)]
                         self.counts_chunks = any(each.get("owned_by") in COUNTING_OWNERS for each in models)
                         return models
                     why = f"HTTP {answer.status}"
@@ -315,7 +316,7 @@ def parse_whole(content: bytes) -> StreamedText:
         ValueError: it does not follow the protocol.
     """
     try:
-        answer = json.loads(content)
+        answer = parse_answer_json(content)
         completion = parse_completion(answer)
         choice = answer["choices"][0]
         message = choice.get("message") or {}

@@ -123,7 +123,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
             yield
         except IsocomputeError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a module may also end the process
             if name not in self.plugin_entry_points:
                 raise
             reason = ": ".join([type(error).__name__, *str(error).splitlines()[:1]]).rstrip(".")
@@ -192,7 +192,7 @@ def load_plugin(point: EntryPoint, kind: str, entry: type[Entry]) -> Entry:
     """
     try:
         entry_object = point.load()
-    except Exception as error:  # a module may raise anything while it is imported
+    except (Exception, SystemExit) as error:  # a module may raise anything while it is imported
         reason = str(error).rstrip(".") or type(error).__name__
         raise ConfigError(
             f"The {kind} '{point.name}' of {get_package_name(point)} cannot be loaded: {reason}."

@@ -29,7 +29,8 @@ class HostileInput:
         files: contents by path, or a function that makes what stands there.
         stdout: where standard output goes: "file", "full" (a full disk), "ascii" (a file, and a terminal without
             Unicode), or "closed".
-        environment: variables that are set.
+        environment: variables that are set, or unset where the value is None.
+        is_real: whether it runs as a command of its own, because it is about what is read while Python starts.
         lost_folder: whether the folder in which the command runs is deleted first.
         writes_rows: whether rows of an unfinished run may be left, as a sweep leaves them.
         slow: whether it takes seconds, and is left to `make soak`.
@@ -40,7 +41,8 @@ class HostileInput:
     command: tuple[str, ...]
     files: Mapping[str, bytes | str | Maker] = field(default_factory=dict)
     stdout: str = "file"
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str | None] = field(default_factory=dict)
+    is_real: bool = False
     lost_folder: bool = False
     writes_rows: bool = False
     unprivileged: bool = False
@@ -74,7 +76,7 @@ def generate_inputs(kind: str) -> list[HostileInput]:
 
 def draw_inputs(inputs: list[HostileInput], count: int, purpose: str) -> set[str]:
     """Return the names of a sample of inputs, the same in every process."""
-    names = sorted(each.name for each in inputs if not each.slow)
+    names = sorted(each.name for each in inputs if not (each.slow or each.is_real))
     return set(random.Random(f"{purpose} {SEED}").sample(names, min(count, len(names))))
 
 

@@ -96,8 +96,12 @@ def run_real_command(case: HostileInput, folder: Path) -> Ending:
     """Run an input as a command of its own, as in a shell, and return how it ended."""
     python = [sys.executable, "-m", "isocompute"]
     words = ["sh", "-c", 'exec "$@" >&-', "sh", *python] if case.stdout == "closed" else python
-    environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": str(ROOT / "src"), **case.environment}
+    environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": str(ROOT / "src")}
     environment["PYTHONIOENCODING"] = "ascii" if case.stdout == "ascii" else "utf-8"
+    changed = {name: value for name, value in case.environment.items() if value is not None}
+    if "PYTHONPATH" in changed:  # relative to the folder in which it runs
+        changed["PYTHONPATH"] = os.pathsep.join([str(ROOT / "src"), changed["PYTHONPATH"]])
+    environment = {name: value for name, value in environment.items() if name not in case.environment} | changed
     stdout = Path("/dev/full") if case.stdout == "full" else Path(f"{folder}.stdout")
     with stdout.open("wb") as out, Path(f"{folder}.stderr").open("wb") as err:
         begun = time.monotonic()

@@ -79,7 +79,11 @@ def run_command(order: dict[str, Any]) -> None:
         os.setgroups([])
         os.setgid(NOBODY)
         os.setuid(NOBODY)
-    os.environ.update(order["environment"])
+    for name, value in order["environment"].items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
     encoding = order["encoding"]
     sys.stdout = open(1, "w", encoding=encoding, closefd=False) if not order["closed"] else None  # noqa: SIM115
     sys.stderr = open(2, "w", encoding=encoding, errors="backslashreplace", closefd=False)  # noqa: SIM115

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -36,7 +37,8 @@ except IsocomputeError as error:
     print(f"error: {error}", file=sys.stderr)
     sys.exit(2)
 """
-MOST_SECONDS = 60
+MOST_SECONDS = 300
+"""Seconds after which a process that does not end is one that hangs, on a busy machine too."""
 
 
 def start(*command: str) -> subprocess.Popen[str]:
@@ -101,6 +103,80 @@ def test_a_command_on_a_run_that_is_written_does_no_harm(tmp_path, command):
     assert finish(sweep)[0] == 0
     assert all(code in (0, 1) or said.count("\n") <= 2 for code, said in others), others
     require_whole(run)
+
+
+OTHERS = (
+    "check RUN --repair", "upgrade RUN -o NEW", "fit RUN -o NEW.json", "difficulty RUN", "policies RUN -b 4x",
+    "next RUN", "evaluate RUN", "tree RUN lab-1-1-0", "runs RUN --json", "check RUN --json",
+    "grade RUN --against exact",
+    "figures RUN -o NEW --only frontiers --format svg", "solve 1+1? -o RUN -p lab -b 2x", "import table RUN -o NEW",
+    "sweep RUN", "pilot --budget 100x --run RUN",
+)  # fmt: skip
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("command", OTHERS)
+def test_any_command_on_a_run_that_is_written_does_no_harm(tmp_path, command):
+    run = tmp_path / "run"
+    sweep = start_sweep(run)
+    wait_for_rows(run)
+    words = command.replace("RUN", str(run)).replace("NEW", str(tmp_path / "new")).split()
+    others = [start_command(*words) for _ in range(2)]
+    ends = [finish(other) for other in others]
+    assert finish(sweep)[0] == 0
+    assert all(code in (0, 1) or said.count("error: ") == 1 for code, said in ends), ends
+    require_whole(run)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(
+    ("command", "made"),
+    [
+        ("compact RUN", None),
+        ("grade RUN", None),
+        ("check RUN --repair", None),
+        ("fit RUN -o NEW.json", "new.json"),
+        ("fit lab -o NEW.json", None),
+        ("upgrade RUN -o NEW", None),
+        ("import table TABLE -o NEW", "new/manifest.json"),
+        ("plan -b 8x -p lab --emit NEW.yaml", "new.yaml"),
+    ],
+)
+def test_three_of_a_command_at_once_leave_one_whole_result(tmp_path, written_run, command, made):
+    table = tmp_path / "t.csv"
+    table.write_text("problem_id,gold,solution\n" + "".join(f"{i},5,\\boxed{{5}}\n" for i in range(2000)))
+    places = {"RUN": str(written_run), "TABLE": str(table), "NEW": str(tmp_path / "new")}
+    for name, place in places.items():
+        command = command.replace(name, place)
+    ends = [finish(process) for process in [start_command(*command.split()) for _ in range(3)]]
+    assert all(code in (0, 1) or said.count("error: ") == 1 for code, said in ends), ends
+    assert not check_run(Run(written_run)).damage
+    if made is not None:
+        assert any(code == 0 for code, _ in ends), ends
+        content = (tmp_path / made).read_text()
+        assert not made.endswith(".json") or json.loads(content)
+    assert not [path for path in tmp_path.rglob("*.tmp") if path.is_file()]
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("change", ["moved", "deleted", "sealed", "replaced"])
+def test_a_run_that_is_taken_away_while_it_is_written_ends_the_sweep_in_a_sentence(tmp_path, change):
+    run = tmp_path / "run"
+    sweep = start_sweep(run)
+    wait_for_rows(run)
+    if change == "moved":
+        run.rename(tmp_path / "elsewhere")
+    elif change == "deleted":
+        shutil.rmtree(run)
+    elif change == "sealed":
+        (run / "solutions").rename(tmp_path / "solutions")
+        (run / "solutions").write_text("no folder")
+    else:
+        run.rename(tmp_path / "elsewhere")
+        run.mkdir()
+    code, said = finish(sweep)
+    assert code == 2, said
+    assert said.count("error: ") == 1
 
 
 def test_a_copy_of_a_run_that_is_written_is_completed_like_the_run(tmp_path):

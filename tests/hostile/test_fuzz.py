@@ -6,6 +6,7 @@ found is kept in `CORPUS`, and tried first.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import time
@@ -13,6 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from hypothesis import HealthCheck, given, seed, settings
@@ -32,6 +35,7 @@ from isocompute.runners.imports.plain_yaml import parse_plain_yaml
 from isocompute.runners.parsing.steps import split_steps
 from isocompute.runners.parsing.thinking import cut_thinking
 from isocompute.runners.parsing.verdicts import find_verdict
+from isocompute.runners.storage.parquet_pages import ThriftReader
 from isocompute.runners.storage.provenance import extract_model_sizes, extract_origin
 from isocompute.runners.storage.run import Run
 from isocompute.runners.tasks.files import read_file_problems
@@ -159,6 +163,33 @@ def write_first(read: Callable[[str], Any]) -> Callable[[Path, Any], None]:
     return run
 
 
+def write_tasks() -> bytes:
+    """Return a small Parquet file of problems."""
+    written = io.BytesIO()
+    table = {"question": [f"{i}+{i}?" for i in range(40)], "answer": [str(2 * i) for i in range(40)]}
+    pq.write_table(pa.table(table), written, compression="zstd")
+    return written.getvalue()
+
+
+TASKS = write_tasks()
+BYTE_CHANGES = st.lists(st.tuples(st.integers(0, len(TASKS) - 1), st.integers(0, 255)), min_size=1, max_size=6)
+
+
+def read_changed_tasks(path: Path, changes: list[tuple[int, int]]) -> None:
+    content = bytearray(TASKS)
+    for place, value in changes:
+        content[place] = value
+    path.write_bytes(bytes(content))
+    read_file_problems(str(path))
+
+
+def read_header_bytes(content: bytes) -> None:
+    try:
+        ThriftReader(content).read_struct()
+    except (IndexError, ValueError, RecursionError):  # which its caller turns into an error of the family
+        return
+
+
 def sweep_file(path: Path, value: Any) -> None:
     path.write_text(dump_yaml(value), encoding="utf-8", errors="surrogatepass")
     read_sweep(str(path))
@@ -193,6 +224,8 @@ TARGETS: dict[str, tuple[str, Callable[[Path, Any], Any], st.SearchStrategy[Any]
         write_first(read_file_problems),
         st.builds(lambda rest: f"question,answer\n{rest}", CELLS) | CELLS,
     ),
+    "tasks as Parquet": ("t.parquet", read_changed_tasks, BYTE_CHANGES),
+    "headers of pages": ("x", lambda _, value: read_header_bytes(value), st.binary(max_size=200)),
     "verdicts and answers": ("x", lambda _, value: read_texts(value), MARKUP),
     "budget": ("x", lambda _, value: Budget.parse(value), MARKUP),
     "messages": ("x", lambda _, value: print_text(value), st.text(max_size=2000) | MARKUP),
@@ -212,6 +245,7 @@ CORPUS: dict[str, list[Any]] = {
     "profile": ['{"format": 2, "strategies": {"sc": 1}}', '{"format": 2, "strategies": {"sc": "\\ud800"}}'],
     "manifest": ["[]", '{"config": []}', '{"imported": 1}', '{"config": {"run": "\\ud800"}}'],
     "tasks as a table": ["question,answer\n\0", '"', "question,question\n"],
+    "headers of pages": [b"", b"\x0c" * 5000, b"\x1c" * 5000, b"\x19\xfc\xff\xff\xff\x0f", b"\xff" * 20],
     "verdicts and answers": ["\\boxed{" * 500, "{" * 1000, "9" * 5000, "1/0", "\ud800"],
 }
 

@@ -233,6 +233,15 @@ def test_no_more_tokens_are_cached_than_there_are(changed):
     assert read_profile(give(cached=100.0)).per_problem[0].tokens["solver"].prompt is None
 
 
+def test_a_problem_that_stands_twice_is_refused(changed):
+    def repeat(content):
+        content["per_problem"][2] = content["per_problem"][0]
+
+    assert refused(changed(repeat)) == (
+        " is not a profile: the file: 'per_problem' has the problem 'a' twice; keep one of the two."
+    )
+
+
 def test_no_more_parameters_are_active_than_there_are(changed):
     def give(**sizes):
         return changed(lambda content: content.update(models={"solver": {"name": "m", **sizes}}))

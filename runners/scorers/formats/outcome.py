@@ -34,7 +34,7 @@ class OutcomeFormat:
         parts = text.split_chat_markup(self._build_turns(TEXT_PLACEHOLDER, TEXT_PLACEHOLDER), reply=False)
         self.opening, self.between, self.ending = map(text.tokenise_markup, parts)
         question, solution = PROBE_CHAT
-        whole = text.tokenizer.apply_chat_template(self._build_turns(*PROBE_CHAT), tokenize=False)
+        whole = text.render_turns(self._build_turns(*PROBE_CHAT), reply=False)
         if list(self.tokenise_steps(question, [solution], 0)[0].tokens) != text.tokenise_markup(whole):
             raise EngineError(f"The tokenizer of '{text.model}' tokenises a text differently inside a chat than alone.")
 

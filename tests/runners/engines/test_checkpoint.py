@@ -400,7 +400,8 @@ def test_a_configuration_that_makes_no_sense_is_a_sentence(solver, file, changes
 
 
 @pytest.mark.parametrize(
-    "template", [None, "{{ raise_exception('no') }}", "{% if %}", "{{ x.y.z }}", "{{ ''.__class__() }}"]
+    "template",
+    [None, "{{ raise_exception('no') }}", "{% if %}", "{{ x.y.z }}", "{{ ''.__class__() }}", "{{ 'x' * 10 ** 10 }}"],
 )
 def test_a_chat_template_that_cannot_be_used_is_a_sentence(solver, template):
     engine = engines.load_engine("transformers", solver.settings("tokenizer_config.json", chat_template=template))

@@ -187,8 +187,19 @@ def test_a_store_that_does_not_answer_is_a_sentence(tmp_path, monkeypatch):
     from fsspec.implementations.memory import MemoryFileSystem
 
     path = f"memory:/{tmp_path}/p.json"
-    for name in ("cat_file", "pipe_file"):
+    for name in ("size", "cat_file", "pipe_file"):
         monkeypatch.setattr(MemoryFileSystem, name, refuse)
     for call in (lambda: read_file(path), lambda: write_output(path, b"")):
         with pytest.raises(DataError, match="cannot be reached: no credentials"):
             call()
+
+
+def test_the_size_of_an_object_in_a_store_is_asked_before_it_is_read(tmp_path, monkeypatch):
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    path = f"memory:/{tmp_path}/large.json"
+    write_output(path, b"x" * 100)
+    assert read_file(path) == b"x" * 100
+    monkeypatch.setattr(MemoryFileSystem, "cat_file", lambda *_, **__: pytest.fail("it was read"))
+    with pytest.raises(DataError, match="is larger than 99 bytes"):
+        read_file(path, 99)
