@@ -19,6 +19,7 @@ from isocompute.planner.profile.policy_part import AnyPolicy, PolicyPart
 from isocompute.planner.profile.problem_records import ProblemRecord, code_clusters, select_strata
 from isocompute.planner.profile.published import PublishedMultiples
 from isocompute.planner.profile.settled_votes import SettledVotes
+from isocompute.runners.parsing.printable import format_error_value
 from isocompute.runners.storage.files import write_output
 
 UNKNOWN_LAMBDA_WARNING = (

@@ -16,7 +16,12 @@ from isocompute.fits import (
     extrapolate_coverage,
 )
 from isocompute.fits.laws import extrapolation
-from isocompute.fits.laws.extrapolation import EXTRAPOLATION_METHODS, _predict_by_curve, _predict_by_mixture, _predict_by_votes
+from isocompute.fits.laws.extrapolation import (
+    EXTRAPOLATION_METHODS,
+    _predict_by_curve,
+    _predict_by_mixture,
+    _predict_by_votes,
+)
 
 
 def drawn(rng, problems, solutions, right=(0.8, 1.2), rival=(1.0, 1.5)):
