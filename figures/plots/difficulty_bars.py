@@ -40,7 +40,7 @@ def build_difficulty_bars_table(studies: Sequence[DifficultyStudy]) -> pd.DataFr
     Returns:
         A row for each kind, level, budget and strategy that the budget pays for; no rows without a study.
         ``difficulty``: the kind, one of `planner.difficulty_study.DIFFICULTY_KINDS`. ``in_practice``: whether the level
-        can be found without the gold answer. ``level``: 1 the easiest. ``budget``: compute per problem, in x, including the
+        can be found without the gold answer. ``level``: 1 the easiest. ``budget``: compute per problem, in x, with the
         cost of finding the level. ``strategy``: its name; or "chosen by level", the strategy that is best on the level.
         ``accuracy``: mean over problems, 0 … 1, each scored under the allocation, or the strategy, that is best on
         other problems of the level; ``low``, ``high``: its 95 % interval. ``problems``: number of problems; where

@@ -27,6 +27,9 @@ MOST_VERIFICATIONS = 128
 FIT_DRAWS = 16
 SOFTNESS = 0.3
 RIDGE = 0.02  # over the number of problems
+KEPT_DIGITS = 8
+"""Significant digits of what was learnt. The digits beyond differ between processors, and would decide what is sampled
+where two choices are nearly equal."""
 USUAL_WEIGHTS = np.array([0.0, 0.5, 0.5, 0.0, 0.0, -1.0, 0.0])
 """The weights are shrunk towards these: gain = c · √(P(leader wrong) · P(second right)) / compute."""
 WEIGHT_STEPS = 100
@@ -67,6 +70,7 @@ def fit_value_model(
     """
     each = [_sort_problems(pool) for pool in ([pools] if isinstance(pools, Pool) else pools)]
     answers = fit_answer_model(each, kinds)
+    answers = replace(answers, table=round_digits(answers.table))
     if lam is None or answers.read == 0 or not all(pool.verifications for pool in each):
         rates = (0.0,)
     if not len(rates):
@@ -80,6 +84,15 @@ def fit_value_model(
     )
     found = [_fit_weights(each, replace(start, rate=rate), lam, most, seed) for rate in rates]
     return max(found, key=lambda pair: pair[0])[1]
+
+
+def round_digits(values: Floats) -> Floats:
+    """Return numbers with `KEPT_DIGITS` significant digits.
+
+    >>> round_digits(np.array([0.4491567138902295, -1976.5862223484842])).tolist()
+    [0.44915671, -1976.5862]
+    """
+    return np.array([float(f"{value:.{KEPT_DIGITS}g}") for value in values.ravel()]).reshape(values.shape)
 
 
 def _sort_problems(pool: Pool) -> Pool:
@@ -111,7 +124,7 @@ def _fit_weights(
     compute_order_values(scaled, right, cost, best.x, RATE_PRICES, SOFTNESS, values, slopes)
     weights = best.x / scale
     weights[0] -= (weights[1:] * middle[1:]).sum()
-    return float(values.mean()), replace(model, weights=weights)
+    return float(values.mean()), replace(model, weights=round_digits(weights))
 
 
 def collect_looks(

@@ -25,9 +25,6 @@ FEATURE_NAMES = (
 right, and of the leading one being right, each plus 10⁻⁴; log of the compute so far in solutions; different answers
 per solution."""
 
-WRITTEN_DIGITS = 8
-"""Significant digits of a model's numbers in files."""
-
 
 @dataclass(frozen=True, eq=False)
 class ValueModel:
@@ -73,14 +70,11 @@ class ValueModel:
         return min(self.rate, self.verifiable, self.verifications) > 0
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as names and plain numbers, for a JSON file.
-
-        They have `WRITTEN_DIGITS` significant digits: the last ones of a fit differ between processors.
-        """
+        """Return it as names and plain numbers, for a JSON file."""
         return {
-            "kinds": [dict(zip(COLUMNS, map(_round_number, row), strict=True)) for row in self.answers.table],
-            "read": _round_number(self.answers.read),
-            "gain": dict(zip(FEATURE_NAMES, map(_round_number, self.weights), strict=True)),
+            "kinds": [dict(zip(COLUMNS, row, strict=True)) for row in self.answers.table.tolist()],
+            "read": self.answers.read,
+            "gain": dict(zip(FEATURE_NAMES, self.weights.tolist(), strict=True)),
             "rate": self.rate,
             "verifiable": self.verifiable,
             "verifications": self.verifications,
@@ -103,10 +97,6 @@ class ValueModel:
         except (TypeError, ValueError, OverflowError) as error:
             raise DataError(f"the model of the value rule cannot be read: {error!r}.") from None
         return cls(AnswerModel(table, read), weights, rate, verifiable, verifications)
-
-
-def _round_number(value: float) -> float:
-    return float(f"{value:.{WRITTEN_DIGITS}g}")
 
 
 def list_looks(most: int) -> Ints:
