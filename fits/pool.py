@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,11 +18,18 @@ from isocompute.fits.pool_checks import (
     check_keys,
     check_minimum,
     check_scores,
+    check_tallies,
     check_verdict_counts,
     check_verdicts,
     copy_read_only,
 )
-from isocompute.fits.verdict_codes import VerdictCodes, decode_verdicts
+from isocompute.fits.verdict_codes import (
+    VerdictCodes,
+    VerdictTallies,
+    count_yes_and_no,
+    decode_verdicts,
+    has_probabilities,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +44,8 @@ class Pool:
         gold: (P,) integers ≥ 0: the code of the gold answer. It need not occur among the answers. Or (P, R): the codes
             of all right answers of a problem, which vote apart; a problem with fewer than R repeats one.
         verdicts: (P, K, M) numbers in [0, 1], K ≤ N: verification m of solution k, as 0/1 or as p(yes); NaN if it
-            could not be parsed, or -1 in an array of integers. None if nothing was verified.
+            could not be parsed, or -1 in an array of integers. Or only the numbers of those that are yes and no, which
+            take no more memory however many they are. None if nothing was verified.
         judged: (P, K) integers 0..M: the number of verdicts of each solution, if solutions differ in it. These come
             first among its M entries (NaN for an unparsed one); the entries behind them must be NaN. Drawing V of a
             solution's verdicts draws min(V, judged); without verdicts its score is 0. None means M for all.
@@ -48,8 +57,7 @@ class Pool:
             problem depend on its key, not on its position. None means its position.
 
     Attributes:
-        verdict_codes: (P, K, M) the verdicts as they are kept: a byte each if all are yes (1), no (0) or unparsed (-1),
-            else p(yes) and NaN. Those that are at least 0 were parsed. `verdicts` makes numbers of them anew.
+        held_verdicts: the verdicts as they are kept: `verdict_codes`, or their numbers alone.
 
     Raises:
         DataError: an array of wrong shape, type or range; the message gives the position of the first bad value.
@@ -64,7 +72,7 @@ class Pool:
 
     answers: NDArray[np.int64]
     gold: NDArray[np.int64]
-    verdict_codes: VerdictCodes | None
+    held_verdicts: VerdictCodes | VerdictTallies | None
     judged: NDArray[np.int64] | None
     scores: NDArray[np.float64] | None
     finished: NDArray[np.bool_] | None
@@ -74,7 +82,7 @@ class Pool:
         self,
         answers: ArrayLike,
         gold: ArrayLike,
-        verdicts: ArrayLike | None = None,
+        verdicts: ArrayLike | VerdictTallies | None = None,
         judged: ArrayLike | None = None,
         scores: ArrayLike | None = None,
         finished: ArrayLike | None = None,
@@ -92,8 +100,13 @@ class Pool:
         check_minimum(right, 0, "gold", "a code ≥ 0")
         object.__setattr__(self, "answers", copy_read_only(codes))
         object.__setattr__(self, "gold", copy_read_only(right))
-        object.__setattr__(self, "verdict_codes", None if verdicts is None else check_verdicts(verdicts, codes.shape))
-        object.__setattr__(self, "judged", check_verdict_counts(judged, self.verdict_codes))
+        held: VerdictCodes | VerdictTallies | None = None
+        if isinstance(verdicts, VerdictTallies):
+            held = check_tallies(verdicts, codes.shape)
+        elif verdicts is not None:
+            held = check_verdicts(verdicts, codes.shape)
+        object.__setattr__(self, "held_verdicts", held)
+        object.__setattr__(self, "judged", check_verdict_counts(judged, held))
         object.__setattr__(self, "scores", None if scores is None else check_scores(scores, codes.shape))
         object.__setattr__(self, "finished", check_finished(finished, self.scores))
         object.__setattr__(self, "keys", check_keys(np.arange(len(codes)) if keys is None else keys, len(codes)))
@@ -101,7 +114,30 @@ class Pool:
     @property
     def verdicts(self) -> Floats | None:
         """(P, K, M) the verdicts as numbers in [0, 1], NaN if unparsed; None if nothing was verified."""
-        return None if self.verdict_codes is None else decode_verdicts(self.verdict_codes)
+        codes = self.verdict_codes
+        return None if codes is None else decode_verdicts(codes)
+
+    @property
+    def verdict_codes(self) -> VerdictCodes | None:
+        """(P, K, M) the verdicts as codes; None if nothing was verified.
+
+        They are a byte each if all are yes (1), no (0) or unparsed (-1), else p(yes) and NaN. Of a pool that holds
+        their numbers alone they are made anew: first no, then yes, then unparsed.
+        """
+        return self.held_verdicts.list_codes() if isinstance(self.held_verdicts, VerdictTallies) else self.held_verdicts
+
+    @cached_property
+    def tallies(self) -> VerdictTallies | None:
+        """The numbers of verdicts of each verified solution that are yes and no; None if nothing was verified."""
+        if self.held_verdicts is None or isinstance(self.held_verdicts, VerdictTallies):
+            return self.held_verdicts
+        return count_yes_and_no(self.held_verdicts)
+
+    @property
+    def has_probabilities(self) -> bool:
+        """True if some verdicts lie between no and yes."""
+        held = self.held_verdicts
+        return held is not None and not isinstance(held, VerdictTallies) and has_probabilities(held)
 
     @property
     def problems(self) -> int:
@@ -116,12 +152,13 @@ class Pool:
     @property
     def verified_solutions(self) -> int:
         """K, the number of solutions of each problem that were verified; 0 without verdicts."""
-        return 0 if self.verdict_codes is None else self.verdict_codes.shape[1]
+        return 0 if self.judged is None else int(self.judged.shape[1])
 
     @property
     def verifications(self) -> int:
         """M, the largest number of verifications of a solution; 0 without verdicts."""
-        return 0 if self.verdict_codes is None else self.verdict_codes.shape[2]
+        held = self.held_verdicts
+        return 0 if held is None else held.verifications if isinstance(held, VerdictTallies) else int(held.shape[2])
 
     @property
     def scored_solutions(self) -> int:
@@ -142,11 +179,11 @@ class Pool:
     def select_problems(self, positions: ArrayLike) -> Pool:
         """Return the pool of the problems at the given positions, in their order; repeats are allowed."""
         at = np.asarray(positions)
-        verdicts, judged, scores, finished = (
-            None if column is None else column[at]
-            for column in (self.verdict_codes, self.judged, self.scores, self.finished)
+        judged, scores, finished = (
+            None if column is None else column[at] for column in (self.judged, self.scores, self.finished)
         )
-        if verdicts is not None:
+        verdicts = None if self.held_verdicts is None else self.held_verdicts[at]
+        if isinstance(verdicts, np.ndarray):
             verdicts.setflags(write=False)  # the largest array is not copied again
         return Pool(self.answers[at], self.gold[at], verdicts, judged, scores, finished, self.keys[at])
 
@@ -162,7 +199,7 @@ class Pool:
         rows = np.repeat(np.arange(self.problems), [len(each) for each in codes])
         pool = self.select_problems(rows)
         gold = np.concatenate(codes)
-        return Pool(pool.answers, gold, pool.verdict_codes, pool.judged, pool.scores, pool.finished, pool.keys), rows
+        return Pool(pool.answers, gold, pool.held_verdicts, pool.judged, pool.scores, pool.finished, pool.keys), rows
 
 
 def compute_problem_keys(ids: Sequence[str]) -> NDArray[np.uint64]:

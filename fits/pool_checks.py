@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from isocompute.errors import DataError
-from isocompute.fits.verdict_codes import VerdictCodes, encode_verdicts
+from isocompute.fits.verdict_codes import VerdictCodes, VerdictTallies, encode_verdicts
 
 
 def check_integers(values: ArrayLike, name: str) -> NDArray[Any]:
@@ -64,20 +64,34 @@ def check_verdicts(values: ArrayLike, shape: tuple[int, ...]) -> VerdictCodes:
     return copy_read_only(codes, codes.dtype)
 
 
-def check_verdict_counts(values: ArrayLike | None, verdicts: VerdictCodes | None) -> NDArray[np.int64] | None:
+def check_tallies(tallies: VerdictTallies, shape: tuple[int, ...]) -> VerdictTallies:
+    """Return a copy of the numbers (P, K) of verdicts that are yes and no, K ≤ N."""
+    yes, no = (check_integers(each, "tallies") for each in (tallies.yes, tallies.no))
+    if yes.ndim != 2 or yes.shape != no.shape or len(yes) != shape[0] or not 1 <= yes.shape[1] <= shape[1]:
+        raise DataError(
+            "tallies must hold two numbers per verified solution, of the shape (problems, verified solutions) within "
+            f"{shape}; got {yes.shape} and {no.shape}."
+        )
+    for each in (yes, no):
+        check_minimum(each, 0, "tallies", "a number of verdicts ≥ 0")
+    return VerdictTallies(copy_read_only(yes), copy_read_only(no), tallies.verifications)
+
+
+def check_verdict_counts(
+    values: ArrayLike | None, verdicts: VerdictCodes | VerdictTallies | None
+) -> NDArray[np.int64] | None:
     """Return a copy of the numbers of verdicts (P, K), M each if not given; those behind them must be unparsed."""
     if verdicts is None:
         if values is None:
             return None
         raise DataError("judged says how many verdicts each solution has; it needs verdicts.")
-    many = verdicts.shape[2]
-    if values is None:
-        return copy_read_only(np.full(verdicts.shape[:2], many))
-    array = check_integers(values, "judged")
-    if array.shape != verdicts.shape[:2]:
-        raise DataError(
-            f"judged must hold one number per verified solution, shape {verdicts.shape[:2]}; got {array.shape}."
-        )
+    if isinstance(verdicts, VerdictTallies):
+        shape, many = verdicts.yes.shape, verdicts.verifications
+    else:
+        shape, many = verdicts.shape[:2], verdicts.shape[2]
+    array = np.full(shape, many) if values is None else check_integers(values, "judged")
+    if array.shape != shape:
+        raise DataError(f"judged must hold one number per verified solution, shape {shape}; got {array.shape}.")
     outside = (array < 0) | (array > many)
     if outside.any():
         p, k = np.argwhere(outside)[0]
@@ -85,6 +99,14 @@ def check_verdict_counts(values: ArrayLike | None, verdicts: VerdictCodes | None
             f"judged holds {array[p, k]} at problem {p}, solution {k}: it must lie between 0 and {many}, "
             "the verifications of each solution."
         )
+    if isinstance(verdicts, VerdictTallies):
+        if (verdicts.yes + verdicts.no > array).any():
+            p, k = np.argwhere(verdicts.yes + verdicts.no > array)[0]
+            raise DataError(
+                f"tallies holds {verdicts.yes[p, k] + verdicts.no[p, k]} verdicts at problem {p}, solution {k}, but "
+                f"the solution has only {array[p, k]}."
+            )
+        return copy_read_only(array)
     for p in np.flatnonzero((array < many).any(axis=1)):  # one problem at a time, as they may be many
         beyond = (verdicts[p] >= 0) & (np.arange(many) >= array[p, :, None])
         if not beyond.any():

@@ -90,12 +90,12 @@ class StrategySuite:
             same = Pool(np.full((4, 6), code), np.zeros(4, int), np.ones((4, 6, 2)), scores=pool.scores)
             np.testing.assert_allclose(self.compute_mean(same, [1, 3, 6]), expected, rtol=0, atol=1e-9)
 
-    def test_the_order_of_solutions_does_not_matter(self) -> None:
+    def test_the_order_of_solutions_and_of_their_verdicts_does_not_matter(self) -> None:
         pool = make_pool(8, 6, 2, seed=4)
         order = np.random.default_rng(0).permutation(6)
         assert pool.verdicts is not None
         assert pool.scores is not None
-        other = Pool(pool.answers[:, order], pool.gold, pool.verdicts[:, order], scores=pool.scores[:, order])
+        other = Pool(pool.answers[:, order], pool.gold, pool.verdicts[:, order, ::-1], scores=pool.scores[:, order])
         found, turned = self.estimate(pool, [2, 4]), self.estimate(other, [2, 4])
         if found.error is None:
             np.testing.assert_allclose(found.accuracy, turned.accuracy, rtol=0, atol=1e-9)

@@ -20,7 +20,7 @@ from isocompute.fits.estimators.monte_carlo import (
     check_draws,
     check_seed,
     check_values,
-    require_verdict_codes,
+    require_verdicts,
     sort_sizes,
 )
 from isocompute.fits.estimators.solution_order import label_right_first, sort_solutions, sort_tallied_solutions
@@ -32,6 +32,7 @@ Weigh = Callable[[Floats, Floats], Floats]
 
 _BATCH = 2**21  # maximum size of an array with an entry per problem, draw, solution and V
 _DRAWS_AT_A_TIME = 64
+_PROBLEMS_AT_A_TIME = 64  # whose sums are turned into shares, as that takes several times the memory of the sums
 
 
 def estimate_weighted_vote(pool: Pool, S: ArrayLike, V: ArrayLike, draws: int, seed: int) -> SampledEstimate:
@@ -59,7 +60,7 @@ def estimate_weighted_vote(pool: Pool, S: ArrayLike, V: ArrayLike, draws: int, s
         >>> estimate_weighted_vote(pool, S=[1, 3], V=[1], draws=2, seed=0).accuracy[0, :, 0].round(4)
         array([0.3333, 1.    ])
     """
-    require_verdict_codes(pool, "weighted")
+    require_verdicts(pool, "weighted")
     return estimate_additive_vote(pool, None, average_verdicts, S, V, draws, seed)
 
 
@@ -153,7 +154,7 @@ class DrawnVotes:
     ) -> None:
         from isocompute.fits.estimators.kernels_streams import start_streams
 
-        verdicts = require_verdict_codes(pool, "additive_vote")
+        require_verdicts(pool, "additive_vote")
         check_seed(seed)
         assert pool.judged is not None
         self._rules = rules
@@ -162,10 +163,12 @@ class DrawnVotes:
         self._by_count = np.zeros(K + 1) if by_count is None else np.asarray(by_count, dtype=float)
         if self._by_count.shape != (K + 1,) or not np.isfinite(self._by_count).all():
             raise DataError(f"by_count must hold {K + 1} finite numbers, for 0 to {K} votes.")
-        codes = verdicts
+        tallies, codes, is_same = pool.tallies, None, values is None
+        self._is_binary = not pool.has_probabilities
         if values is not None:
             codes = encode_verdicts(np.asarray(check_values(pool, values), dtype=float))
-        self._is_binary = not has_probabilities(codes)
+            is_same = np.array_equal(codes, np.asarray(pool.verdict_codes))
+            self._is_binary, tallies = not has_probabilities(codes), count_yes_and_no(codes)
         self._weights, self._level = np.zeros((0, len(rules))), np.zeros(0, dtype=np.int64)
         label, self._rights = label_right_first(pool)
         if self._is_binary:  # a solution's weight is looked up by its numbers of yes and of parsed verdicts
@@ -174,13 +177,16 @@ class DrawnVotes:
             possible = (sums <= parsed)[..., None]
             weights = np.where(possible, _weigh_all(rules, np.minimum(sums, parsed), parsed), 0.0)
             self._weights = np.ascontiguousarray(weights.reshape(-1, len(rules)))
-            if codes is verdicts or np.array_equal(codes, verdicts):
+            if is_same:
                 means = average_verdicts(sums, parsed).ravel()
                 self._level = np.unique(means, return_inverse=True)[1].astype(np.int64)
-            self._label, *self._tally = sort_tallied_solutions(label, *count_yes_and_no(codes), pool.judged)
+            assert tallies is not None
+            self._label, *self._tally = sort_tallied_solutions(label, tallies.yes, tallies.no, pool.judged)
             self._judged = self._tally[-1]
         else:
-            self._label, self._values, self._judged = sort_solutions(label, decode_verdicts(codes), pool.judged)
+            numbers = pool.verdicts if codes is None else decode_verdicts(codes)
+            assert numbers is not None
+            self._label, self._values, self._judged = sort_solutions(label, numbers, pool.judged)
         self._streams = start_streams(pool.keys, np.uint64(seed))
         cells = (pool.problems, 2, len(self._S), len(self._V))
         self._votes, self._controls = np.zeros((*cells, 4, len(rules))), np.zeros((*cells, 5))
@@ -199,7 +205,12 @@ class DrawnVotes:
         """
         check_draws(draws)
         self._add_draws(draws)
-        shares, errors = estimate_shares(self._votes, self._controls, self._means, self.draws)
+        shares, errors = np.empty((2, len(self._rules), *self._votes.shape[:1], len(self._S), len(self._V)))
+        for start in range(0, len(self._votes), _PROBLEMS_AT_A_TIME):
+            at = slice(start, start + _PROBLEMS_AT_A_TIME)
+            means = None if self._means is None else self._means[:, at]
+            found = estimate_shares(self._votes[at], self._controls[at], means, self.draws)
+            shares[:, at], errors[:, at] = found
         shares = np.clip(shares, 0.0, 1.0)  # corrections can leave the range
         shares[:, :, self._S == 1], errors[:, :, self._S == 1] = self._pass_at_1[:, None, None], 0.0
         return [

@@ -13,7 +13,7 @@ from isocompute.errors import DataError
 from isocompute.fits.choice.held_out import Folds
 from isocompute.fits.choice.ties import TIE_TOLERANCE
 from isocompute.fits.estimators.additive_vote import DrawnVotes, Weigh, estimate_additive_votes
-from isocompute.fits.estimators.monte_carlo import SampledEstimate, average_verdicts, require_verdict_codes
+from isocompute.fits.estimators.monte_carlo import SampledEstimate, average_verdicts, require_verdicts
 from isocompute.fits.pool import Pool
 
 ODDS_EXPONENTS = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
@@ -63,7 +63,7 @@ def estimate_fused_vote(pool: Pool, S: ArrayLike, V: ArrayLike, trust: float, dr
     """
     if not 0 <= trust <= _MAX_EXPONENT:
         raise DataError(f"trust must lie between 0 and {_MAX_EXPONENT:g}; got {trust}.")
-    require_verdict_codes(pool, "fused")
+    require_verdicts(pool, "fused")
     return estimate_additive_votes(pool, None, [_build_rule(trust)], S, V, draws, seed)[0]
 
 
@@ -107,6 +107,11 @@ def estimate_verdict_votes(pool: Pool, S: ArrayLike, V: ArrayLike, draws: int, s
         estimate.error.setflags(write=False)
     _LAST[pool] = {wanted: (votes, known)}  # other sizes are forgotten
     return known[draws]
+
+
+def clear_verdict_votes(pool: Pool) -> None:
+    """Forget what `estimate_verdict_votes` remembers of a pool, which stays in use for other things."""
+    _LAST.pop(pool, None)
 
 
 @dataclass(frozen=True, eq=False)

@@ -87,14 +87,12 @@ def draw_verdict_rows(
     problems, solutions = judged.shape
     rows = np.empty((problems, draws, len(V), solutions), dtype=np.int32)
     for p in prange(problems):
-        row = np.empty(judged[p].max(), dtype=np.int8)
-        for r in range(draws):
-            draw = derive_stream(streams[p], first + r)
-            for i in range(solutions):
-                row[: no_of[p, i]] = 0
-                row[no_of[p, i] : no_of[p, i] + yes_of[p, i]] = 1
-                row[no_of[p, i] + yes_of[p, i] :] = -1
-                state = derive_stream(draw, i)
+        row, moved = np.empty(judged[p].max(), dtype=np.int8), np.empty(V[-1], dtype=np.int64)
+        for i in range(solutions):
+            no, some = no_of[p, i], no_of[p, i] + yes_of[p, i]
+            row[:no], row[no:some], row[some:] = 0, 1, -1
+            for r in range(draws):
+                state = derive_stream(derive_stream(streams[p], first + r), i)
                 yes, parsed, taken = 0, 0, 0
                 for v in range(len(V)):
                     wanted = min(V[v], judged[p, i])
@@ -105,10 +103,13 @@ def draw_verdict_rows(
                             other += scale_word(hash_word(state), judged[p, i] - taken)
                         value = row[other]
                         row[other] = row[taken]
+                        moved[taken] = other
                         taken += 1
                         yes += value == 1
                         parsed += value >= 0
                     rows[p, r, v, i] = yes * (V[-1] + 1) + parsed
+                for at in moved[:taken]:  # the row is sorted again, in time that does not grow with it
+                    row[at] = 0 if at < no else 1 if at < some else -1
     return rows
 
 

@@ -13,7 +13,6 @@ from isocompute.fits.estimators.selection import estimate_best_of_n
 from isocompute.fits.estimators.solution_order import label_right_first, sort_solutions
 from isocompute.fits.estimators.subsets import check_subset_sizes
 from isocompute.fits.pool import Pool
-from isocompute.fits.verdict_codes import VerdictCodes, decode_verdicts
 
 _BATCH = 2**22  # maximum size of an array with an entry per problem, draw, solution and V
 
@@ -63,10 +62,12 @@ def estimate_genrm_sampled(pool: Pool, S: ArrayLike, V: ArrayLike, draws: int, s
     from isocompute.fits.estimators.kernels_sampled import draw_verdicts
     from isocompute.fits.estimators.kernels_streams import start_streams
 
-    verdicts = decode_verdicts(require_verdict_codes(pool, "genrm_sampled"))
+    require_verdicts(pool, "genrm_sampled")
     S, V, to_S, to_V = sort_sizes(pool, S, V)
     check_draws(draws)
     check_seed(seed)
+    verdicts = pool.verdicts
+    assert verdicts is not None
     assert pool.judged is not None
     label, rights = label_right_first(pool)
     label, values, judged = sort_solutions(label, verdicts, pool.judged)
@@ -146,12 +147,11 @@ def _join_batches(batches: list[SampledEstimate], to_S: Ints, to_V: Ints) -> Sam
     return SampledEstimate(accuracy[:, to_S][:, :, to_V], error[:, to_S][:, :, to_V])
 
 
-def require_verdict_codes(pool: Pool, estimator: str) -> VerdictCodes:
-    """Return the verdicts as they are kept.
+def require_verdicts(pool: Pool, estimator: str) -> None:
+    """Raise unless a pool has verdicts.
 
     Raises:
-        DataError: the pool has none.
+        DataError: it has none.
     """
-    if pool.verdict_codes is None:
+    if not pool.verifications:
         raise DataError(f"{estimator} needs a pool with verdicts of shape (problems, solutions, verifications).")
-    return pool.verdict_codes

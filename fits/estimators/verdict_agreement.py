@@ -13,7 +13,6 @@ from isocompute.fits.bootstrap import compute_percentile_interval, draw_bootstra
 from isocompute.fits.groups import code_problem_groups
 from isocompute.fits.pool import Pool
 from isocompute.fits.share_interval import RateWithInterval, compute_share_of_sums
-from isocompute.fits.verdict_codes import count_yes_and_no
 
 REPLICATES, SEED = 2000, 1971
 
@@ -64,13 +63,13 @@ def measure_verdict_agreement(
         >>> [round(each[0], 3) for each in found.unanimous], found.solutions, round(found.correlation[0], 3)
         ([0.556, 0.333], (3, 3), 0.0)
     """
-    if pool.verdict_codes is None:
+    if pool.tallies is None:
         raise DataError("the agreement of verdicts is measured on verdicts; the pool has none.")
     sizes = np.atleast_1d(np.asarray(V))
     if sizes.dtype.kind not in "iu" or sizes.ndim != 1 or not ((sizes >= 2) & (sizes <= pool.verifications)).all():
         raise DataError(f"V must be integers from 2 to {pool.verifications}, the number of verdicts; got {V!r}.")
     of_kind = pool.correct[:, : pool.verified_solutions] == right
-    yes, no = (count * of_kind for count in count_yes_and_no(pool.verdict_codes))
+    yes, no = pool.tallies.yes * of_kind, pool.tallies.no * of_kind
     counts = yes + no
     unanimous, solutions = [], []
     for size in sizes:

@@ -13,13 +13,13 @@ from isocompute.fits.estimators.quadrature import build_quadrature_rule, build_q
 from isocompute.fits.estimators.subsets import check_subset_sizes, compute_binomials, group_subset_sizes
 from isocompute.fits.estimators.voting import label_answers, sum_by_problem
 from isocompute.fits.pool import Pool
-from isocompute.fits.verdict_codes import VerdictCodes, count_yes_and_no, has_probabilities
+from isocompute.fits.verdict_codes import VerdictTallies
 
 # Subset sizes share an evaluation as long as each is at least exp(-2) as likely as the most likely one. A value read
 # off a circle has a fixed absolute error, and is divided by the probability of its size.
 _SHARED_TILT_DEPTH = 2.0
 # The most cells of the score levels of the kinds of some problems, so that they fit into memory.
-_LEVEL_CELLS = 2**25
+_LEVEL_CELLS = 2**23
 # Terms below this probability are skipped; it is small compared with rounding errors.
 _NEGLIGIBLE = 1e-16
 
@@ -170,10 +170,10 @@ def _build_circle(
     return z, read, float(chance[at].min())
 
 
-def _require_verdicts(pool: Pool, estimator: str) -> tuple[VerdictCodes, NDArray[np.int64]]:
-    if pool.verdict_codes is None or pool.judged is None:
+def _require_verdicts(pool: Pool, estimator: str) -> tuple[VerdictTallies, NDArray[np.int64]]:
+    if pool.tallies is None or pool.judged is None:
         raise DataError(f"{estimator} needs a pool with verdicts of shape (problems, solutions, verifications).")
-    return pool.verdict_codes, pool.judged
+    return pool.tallies, pool.judged
 
 
 def _group_solutions(pool: Pool, estimator: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -183,18 +183,19 @@ def _group_solutions(pool: Pool, estimator: str) -> tuple[NDArray[np.int64], NDA
         (T, 3) counts of yes, no and unparsed verdicts of each kind of solution; (P, K) the kind of each solution.
         Solutions with an unparsed answer count as without verdicts: 0, 0, 0.
     """
-    codes, judged = _require_verdicts(pool, estimator)
-    if has_probabilities(codes):
+    tallies, judged = _require_verdicts(pool, estimator)
+    if pool.has_probabilities:
+        codes = np.asarray(pool.verdict_codes)
         p, k, m = np.argwhere((codes > 0) & (codes < 1))[0]
         raise DataError(
             f"{estimator} is exact for verdicts 0, 1 or NaN only; got p(yes) = {codes[p, k, m]} at problem {p}, "
             f"solution {k}, verification {m}: threshold the verdicts first."
         )
-    tally = np.stack([*count_yes_and_no(codes), judged])
+    tally = np.stack([tallies.yes, tallies.no, judged])
     tally[2] -= tally[0] + tally[1]  # verdicts that are neither yes nor no could not be parsed
     tally[:, pool.answers[:, : pool.verified_solutions] == -1] = 0
     # Three counts become one integer, because np.unique is faster on integers than on rows.
-    box = (codes.shape[2] + 1,) * 3
+    box = (tallies.verifications + 1,) * 3
     found, kind = np.unique(np.ravel_multi_index(tuple(tally), box).ravel(), return_inverse=True)
     return np.stack(np.unravel_index(found, box), axis=1), kind.reshape(judged.shape)
 

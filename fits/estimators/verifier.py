@@ -50,11 +50,13 @@ def measure_verifier(
         >>> found.true_positive[0], found.false_positive[0], found.auroc[0], found.unparsed
         (0.8, 0.5, 1.0, 0.125)
     """
-    if pool.verdict_codes is None or pool.judged is None:
+    tallies = pool.tallies
+    if tallies is None or pool.judged is None:
         raise DataError("a verifier is measured on verdicts; the pool has none.")
     right, requested = pool.correct[:, : pool.verified_solutions], pool.judged.sum()
-    parsed_counts = np.stack([np.count_nonzero(codes >= 0, axis=1) for codes in pool.verdict_codes])
-    yes = np.stack([np.where(codes >= 0, codes, 0).sum(axis=1, dtype=float) for codes in pool.verdict_codes])
+    parsed_counts, yes = tallies.yes + tallies.no, tallies.yes.astype(float)
+    if pool.has_probabilities:
+        yes = np.nansum(np.asarray(pool.verdict_codes), axis=2)
     ranked = np.array(
         [_compute_auroc(y[h > 0] / h[h > 0], r[h > 0]) for y, h, r in zip(yes, parsed_counts, right, strict=True)]
     )

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from isocompute.fits.arrays import Ints
 from isocompute.fits.pool import Pool
-from isocompute.fits.verdict_codes import count_yes_and_no
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +62,7 @@ def count_answers(pool: Pool) -> AnswerCounts:
 def _count_verdicts(pool: Pool) -> tuple[Ints, Ints, Ints]:
     """Return three (P, N) arrays: each solution's verdicts that say yes, that say no, and that cannot be read."""
     counts = np.zeros((3, pool.problems, pool.solutions), dtype=np.int64)
-    if pool.verdict_codes is not None and pool.judged is not None:
-        yes, no = count_yes_and_no(pool.verdict_codes)
+    if pool.tallies is not None and pool.judged is not None:
+        yes, no = pool.tallies.yes, pool.tallies.no
         counts[:, :, : pool.verified_solutions] = yes, no, pool.judged - yes - no
     return counts[0], counts[1], counts[2]

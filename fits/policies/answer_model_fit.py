@@ -20,6 +20,15 @@ PRIOR_MODES = (0.8, 0.8, 0.25, 1.0, 0.8, 0.8, 0.4, 2.0)
 """Of a, b, d, θ, ra, rb, wa, wb. The prior is normal on their logs (on the logit of d)."""
 PRIOR_DEVIATION = 1.5
 FIT_STEPS = 400
+LEAST_GAIN, LEAST_SHARE = 1e-3, 2.220446049250313e-09
+"""The search ends when a step gains less than this in log P, or than this share of log P, which grows with verdicts."""
+STEEP, MOST_SEARCHES = 100.0, 5
+"""Another search begins where one ends at a steeper slope in a code, up to so many in all. Many verdicts make valleys
+so narrow that a search, which remembers the slopes of its last steps, takes a short step for the last one."""
+MOST_CODE = np.log(1e6)
+"""Codes beyond this size count as this one, so that parameters, and ratios of d and of the shares of kinds, lie within
+10⁻⁶ … 10⁶. A Beta of such numbers is its mean ± 0.001, or all at its ends. Between parameters that are larger still no
+verdicts can tell, and differences of log Γ at them are rounding alone, which the search would take for likelihood."""
 
 
 def fit_answer_model(pools: Pool | Sequence[Pool], kinds: int = 3) -> AnswerModel:
@@ -39,16 +48,21 @@ def fit_answer_model(pools: Pool | Sequence[Pool], kinds: int = 3) -> AnswerMode
     if kinds < 1:
         raise DataError(f"kinds must be at least 1; got {kinds}.")
     counts = _join_counts([count_answers(pool) for pool in ([pools] if isinstance(pools, Pool) else pools)])
-    likelihood = _Likelihood(counts)
-    found = minimize(
-        likelihood.compute_loss,
-        _start_parameters(kinds, 1.0),
-        jac=True,
-        method="L-BFGS-B",
-        options={"maxiter": FIT_STEPS},
-    )
+    likelihood, start = _Likelihood(counts), _start_parameters(kinds, 1.0)
+    share = LEAST_GAIN / max(likelihood.compute_loss(start)[0], 1.0)
+    for _ in range(MOST_SEARCHES):
+        found = minimize(
+            likelihood.compute_loss,
+            start,
+            jac=True,
+            method="L-BFGS-B",
+            options={"maxiter": FIT_STEPS, "ftol": min(share, LEAST_SHARE)},
+        )
+        start = found.x
+        if np.abs(found.jac).max() <= STEEP:
+            break
     read = counts.yes.sum() + counts.no.sum()
-    return AnswerModel(_decode_parameters(found.x), float(read / (read + counts.unread)) if counts.unread else 1.0)
+    return AnswerModel(_decode_parameters(start), float(read / (read + counts.unread)) if counts.unread else 1.0)
 
 
 def _join_counts(parts: list[AnswerCounts]) -> AnswerCounts:
@@ -81,8 +95,8 @@ def _code_modes() -> Floats:
 
 
 def _decode_parameters(coded: Floats) -> Floats:
-    """Return the (K, 9) table of coded parameters."""
-    coded = coded.reshape(-1, 9)
+    """Return the (K, 9) table of coded parameters, within the limits of `MOST_CODE`."""
+    coded = np.clip(coded, -MOST_CODE, MOST_CODE).reshape(-1, 9)
     table = np.exp(coded)
     table[:, 2] = expit(coded[:, 2])
     table[:, 8] = softmax(coded[:, 8])
@@ -118,6 +132,7 @@ class _Likelihood:
         slope = np.empty_like(table)
         slope[:, :8] = np.einsum("kp,kcp->kc", belongs, slopes) * scale
         slope[:, 8] = belongs.sum(axis=1) - len(self.total) * table[:, 8]
+        slope[np.abs(coded.reshape(-1, 9)) > MOST_CODE] = 0.0  # the prior alone goes on
         off = coded.reshape(-1, 9) - np.append(_code_modes(), 0.0)
         slope -= off / PRIOR_DEVIATION**2
         return float((off**2).sum() / (2 * PRIOR_DEVIATION**2) - each.sum()), -slope.ravel()

@@ -55,12 +55,15 @@ def draw_verdict_orders(
     draws, solutions, read = orders.shape
     for place in prange(solutions):
         i = canonical[place]
-        row = np.empty(sorted_verdicts.shape[1], dtype=orders.dtype)
+        row, swapped = np.empty(sorted_verdicts.shape[1], dtype=orders.dtype), np.empty(read, dtype=np.int64)
+        row[:] = sorted_verdicts[i]
+        moved = max(min(read, judged[i] - 1), 0)
         for r in range(draws):
             state = derive_stream(derive_stream(stream, r), place)
-            row[:] = sorted_verdicts[i]
-            for m in range(min(read, judged[i] - 1)):
+            for m in range(moved):
                 state += STREAM_STEP
-                j = m + scale_word(hash_word(state), judged[i] - m)
-                row[m], row[j] = row[j], row[m]
+                swapped[m] = m + scale_word(hash_word(state), judged[i] - m)
+                row[m], row[swapped[m]] = row[swapped[m]], row[m]
             orders[r, i] = row[:read]
+            for m in range(moved - 1, -1, -1):  # the row is sorted again, in time that does not grow with it
+                row[m], row[swapped[m]] = row[swapped[m]], row[m]

@@ -54,7 +54,6 @@ def walk_problem(
     label: Ints,
     orders: NDArray[np.int32],
     verdicts: VerdictCodes,
-    places: NDArray[np.integer],
     able: Ints,
     verifiable: int,
     p: int,
@@ -71,8 +70,7 @@ def walk_problem(
         width: solutions sampled, or verifications made, side by side.
         label: (N,) answer of each solution, -1 if unparsed.
         orders: (R, N) positions of the solutions.
-        verdicts: (K, M) of the first K positions, as the pool keeps them.
-        places: (R, K, m) the order of the first m of them.
+        verdicts: (R, K, m) codes of the first m verdicts of the first K positions, in their order.
         able: (N,) the most verifications of each solution.
         verifiable: only so many first solutions of an order are verified.
         p: the problem's position in the walk.
@@ -113,7 +111,7 @@ def walk_problem(
                 waves += -(-more // width)
                 for target in state.targets[:more]:
                     i = orders[r, target]
-                    code = verdicts[i, places[r, i, state.done[target]]]
+                    code = verdicts[r, i, state.done[target]]
                     append_verdict(table, state, target, code if code >= 0 else np.nan)
 
 
@@ -128,7 +126,6 @@ def walk_problems(
     label: Ints,
     orders: NDArray[np.int32],
     verdicts: VerdictCodes,
-    places: NDArray[np.integer],
     able: Ints,
     verifiable: int,
     walk: Walk,
@@ -136,6 +133,5 @@ def walk_problems(
     """Fill the walks of all problems, see `walk_problem`."""
     for p in prange(len(label)):
         walk_problem(
-            table, weights, looks, rate, lam, width, label[p], orders[p], verdicts[p], places[p], able[p], verifiable,
-            p, walk,
-        )  # fmt: skip
+            table, weights, looks, rate, lam, width, label[p], orders[p], verdicts[p], able[p], verifiable, p, walk
+        )

@@ -8,12 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isocompute.errors import DataError
-from isocompute.fits.arrays import Floats
+from isocompute.fits.arrays import Floats, Ints
 from isocompute.fits.estimators.monte_carlo import check_seed
 from isocompute.fits.estimators.solution_order import label_right_first, order_solutions, rank_tallies
 from isocompute.fits.pool import Pool
-from isocompute.fits.verdict_codes import count_yes_and_no, has_probabilities
+from isocompute.fits.verdict_codes import VerdictCodes
 
+REPLAY_BYTES = 2**26
+"""Memory that the orders of some problems, and what a rule sees along them, take at a time."""
+SOLUTION_BYTES, VERDICT_BYTES = 64, 4
+"""Bytes of it that a solution in an order takes, with the state after it, and that a verdict takes."""
 ROTATIONS = 4
 """Draws in a row that are rotations of one order. Their first quarters have no solution in common."""
 
@@ -24,8 +28,8 @@ class Orders:
 
     Args:
         solutions: (P, R, N) positions of the solutions in the pool.
-        verdicts: (P, R, K, m) positions of the first m verdicts of each verified solution, those behind its last
-            verdict at the end; None without verdicts.
+        verdicts: (P, R, K, m) positions of the first m verdicts of each verified solution in `Pool.verdict_codes`,
+            those behind its last verdict at the end; None without verdicts.
         rotations: how many orders in a row depend on each other. Each such group is one draw for the drawing error.
 
     Raises:
@@ -96,22 +100,59 @@ def draw_orders(pool: Pool, draws: int, seed: int, verdicts: int | None = None) 
     if pool.solutions > K:
         rest = pool.solutions - K
         canonical[:, K:] = K + order_solutions(label[:, K:], np.zeros((problems, rest, 1)))
-    codes, judged = pool.verdict_codes, pool.judged
-    if codes is None or judged is None:
+    tallies, judged = pool.tallies, pool.judged
+    if tallies is None or judged is None:
         draw_solution_orders(canonical, ROTATIONS, streams, solutions)
         return Orders(solutions, None, ROTATIONS)
-    if has_probabilities(codes):
-        ranks = np.append(np.nan_to_num(np.sort(codes, axis=2), nan=np.inf), judged[..., None], axis=2)
-        canonical[:, :K] = order_solutions(label[:, :K], ranks)
+    if pool.has_probabilities:
+        ranks = np.nan_to_num(np.sort(np.asarray(pool.verdict_codes), axis=2), nan=np.inf)
+        canonical[:, :K] = order_solutions(label[:, :K], np.append(ranks, judged[..., None], axis=2))
     else:
-        canonical[:, :K] = order_solutions(label[:, :K], rank_tallies(*count_yes_and_no(codes), judged))
+        canonical[:, :K] = order_solutions(label[:, :K], rank_tallies(tallies.yes, tallies.no, judged))
     draw_solution_orders(canonical, ROTATIONS, streams, solutions)
     read = M if verdicts is None else min(verdicts, M)
     places = np.empty((problems, draws, K, read), dtype=np.min_scalar_type(max(M - 1, 1)))
     for p in range(problems):  # one at a time, as a problem's verdicts may be many
-        # The entries behind a solution's verdicts are unparsed, as others are, but must stay behind them.
-        behind = np.arange(M) >= judged[p, :, None]
-        ranked = np.where(behind, np.inf, np.where(codes[p] >= 0, codes[p], 2.0))
-        in_order = np.argsort(ranked, axis=1, kind="stable")
+        in_order = np.tile(np.arange(M), (K, 1))
+        if isinstance(pool.held_verdicts, np.ndarray):
+            codes = pool.held_verdicts[p]
+            # The entries behind a solution's verdicts are unparsed, as others are, but must stay behind them.
+            ranked = np.where(in_order >= judged[p, :, None], np.inf, np.where(codes >= 0, codes, 2.0))
+            in_order = np.argsort(ranked, axis=1, kind="stable")
         draw_verdict_orders(canonical[p, :K], in_order, judged[p], streams[p], places[p])
     return Orders(solutions, places, ROTATIONS)
+
+
+def split_for_replay(pool: Pool, draws: int, verdicts: int = 1) -> list[Ints]:
+    """Return the positions of the problems in parts, so that the replay of each fits into `REPLAY_BYTES`.
+
+    Args:
+        pool: the pool.
+        draws: R.
+        verdicts: m, how many verdicts of each solution are read at most.
+
+    Example:
+        >>> [len(part) for part in split_for_replay(Pool(np.zeros((900, 64), dtype=int), [0] * 900), draws=32)]
+        [512, 388]
+    """
+    read = pool.verified_solutions * min(verdicts, pool.verifications)
+    size = max(1, REPLAY_BYTES // (draws * (pool.solutions * SOLUTION_BYTES + read * VERDICT_BYTES)))
+    return [np.arange(i, min(i + size, pool.problems)) for i in range(0, pool.problems, size)]
+
+
+def read_ordered_verdicts(pool: Pool, places: NDArray[np.integer]) -> VerdictCodes:
+    """Return (P, R, K, n) the codes of the verdicts at the first n positions of orders, see `Orders.verdicts`.
+
+    Example:
+        >>> pool = Pool([[0, 1]], [0], [[[1, 0, 0], [0, 1, 1]]])
+        >>> read_ordered_verdicts(pool, np.array([[[[1, 0], [0, 2]]]]))
+        array([[[[0, 1],
+                 [0, 1]]]], dtype=int8)
+    """
+    held = pool.held_verdicts
+    assert held is not None, "only verdicts have orders"
+    found = np.empty(places.shape, dtype=held.dtype if isinstance(held, np.ndarray) else np.int8)
+    own = np.arange(pool.verified_solutions)[:, None]
+    for p, each in enumerate(places):  # one problem at a time, as positions become indices of eight bytes
+        found[p] = held[p][own, each] if isinstance(held, np.ndarray) else held[p].read_codes(each)
+    return found

@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 from isocompute.errors import DataError
 from isocompute.fits.arrays import Floats
 from isocompute.fits.policies.answer_model_fit import fit_answer_model
-from isocompute.fits.policies.orders import draw_orders
+from isocompute.fits.policies.orders import draw_orders, split_for_replay
 from isocompute.fits.policies.value_model import FEATURE_NAMES, ValueModel
 from isocompute.fits.policies.value_rule import walk_pool
 from isocompute.fits.pool import Pool
@@ -67,7 +67,7 @@ def fit_value_model(
     """
     each = [_sort_problems(pool) for pool in ([pools] if isinstance(pools, Pool) else pools)]
     answers = fit_answer_model(each, kinds)
-    if lam is None or answers.read == 0 or any(pool.verdict_codes is None for pool in each):
+    if lam is None or answers.read == 0 or not all(pool.verifications for pool in each):
         rates = (0.0,)
     if not len(rates):
         raise DataError("fitting the value rule needs at least one rate of verifications; got none.")
@@ -122,17 +122,12 @@ def collect_looks(
     The last look of a shorter pool is repeated, at which it stops in any case.
     """
     parts: list[list[Floats]] = []
-    for pool in pools:
+    read = model.verifications if model.is_verifying else 0
+    each = [pool.select_problems(at) for pool in pools for at in split_for_replay(pool, FIT_DRAWS, read)]
+    for pool in each:
         longest = pool.solutions if most is None else min(most, pool.solutions)
-        looks, walk, right = walk_pool(
-            pool,
-            model,
-            draw_orders(pool, FIT_DRAWS, seed, model.verifications),
-            longest,
-            1,
-            lam,
-            keep_features=True,
-        )
+        orders = draw_orders(pool, FIT_DRAWS, seed, read)
+        looks, walk, right = walk_pool(pool, model, orders, longest, 1, lam, keep_features=True)
         cost = np.asarray(looks + (lam or 0.0) * walk.verified, dtype=float)
         parts.append([each.reshape(-1, *each.shape[2:]) for each in (walk.features, right, cost)])
     deepest = max(part[1].shape[1] for part in parts)

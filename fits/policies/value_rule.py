@@ -12,7 +12,7 @@ from isocompute.errors import DataError
 from isocompute.fits.arrays import Floats, Ints
 from isocompute.fits.estimators.solution_order import label_right_first
 from isocompute.fits.policies.estimate import PolicyEstimate, build_policy_estimate
-from isocompute.fits.policies.orders import Orders
+from isocompute.fits.policies.orders import Orders, read_ordered_verdicts
 from isocompute.fits.policies.replay import find_stops
 from isocompute.fits.policies.value_model import FEATURE_NAMES, ValueModel, list_looks
 from isocompute.fits.pool import Pool
@@ -91,12 +91,12 @@ def walk_pool(
         raise DataError(f"most must lie between 1 and {pool.solutions}, the solutions of the pool; got {most}.")
     if width < 1:
         raise DataError(f"width must be at least 1 solution; got {width}.")
-    if model.is_verifying and pool.verdict_codes is None:
+    if model.is_verifying and not pool.verifications:
         raise DataError("the value rule was learnt with verdicts, and the pool has none.")
     if model.is_verifying and lam is None:
         raise DataError("the value rule verifies, so it needs λ, the cost of a verification; got none.")
     label, rights = label_right_first(pool, pool.solutions)
-    solutions, verdicts, places, able = _order_verified_first(pool, model, orders)
+    solutions, verdicts, able = _order_verified_first(pool, model, orders)
     looks = list_looks(longest)
     shape = (pool.problems, orders.draws, len(looks))
     walk = Walk(
@@ -109,22 +109,19 @@ def walk_pool(
     table, weights = np.array(model.answers.table), np.array(model.weights)
     rate = float(model.rate if model.is_verifying else 0.0)
     walk_problems(
-        table, weights, looks, rate, float(lam or 0.0), width, label, solutions, verdicts, places, able,
-        model.verifiable, walk,
-    )  # fmt: skip
+        table, weights, looks, rate, float(lam or 0.0), width, label, solutions, verdicts, able, model.verifiable, walk
+    )
     return looks, walk, ((walk.lead >= 0) & (walk.lead < rights[:, None, None])).astype(float)
 
 
 def _order_verified_first(
     pool: Pool, model: ValueModel, orders: Orders
-) -> tuple[NDArray[np.int32], VerdictCodes, NDArray[np.integer], Ints]:
-    """Return the orders with the verified solutions first, verdicts, their orders, and the most of each solution."""
+) -> tuple[NDArray[np.int32], VerdictCodes, Ints]:
+    """Return the orders with the verified solutions first, the verdicts in order, and the most of each solution."""
     able = np.zeros((pool.problems, pool.solutions), dtype=np.int64)
-    if not model.is_verifying or pool.verdict_codes is None or pool.judged is None or orders.verdicts is None:
-        nothing = np.zeros((pool.problems, orders.draws, 0, 1), dtype=np.uint8)
-        return np.array(orders.solutions), np.zeros((pool.problems, 0, 1), dtype=np.int8), nothing, able
+    if not model.is_verifying or pool.judged is None or orders.verdicts is None:
+        return np.array(orders.solutions), np.zeros((pool.problems, orders.draws, 0, 1), dtype=np.int8), able
     able[:, : pool.verified_solutions] = np.minimum(pool.judged, min(model.verifications, orders.verdicts.shape[3]))
     is_behind = orders.solutions >= pool.verified_solutions
     first = np.argsort(is_behind, axis=2, kind="stable").astype(np.int64)
-    places = orders.verdicts.astype(np.min_scalar_type(pool.verifications - 1), copy=False)
-    return np.take_along_axis(orders.solutions, first, axis=2), pool.verdict_codes.copy(), places, able
+    return np.take_along_axis(orders.solutions, first, axis=2), read_ordered_verdicts(pool, orders.verdicts), able

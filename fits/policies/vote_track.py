@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from isocompute.errors import DataError
 from isocompute.fits.arrays import Floats
-from isocompute.fits.estimators.monte_carlo import require_verdict_codes
+from isocompute.fits.estimators.monte_carlo import require_verdicts
 from isocompute.fits.estimators.solution_order import label_right_first
-from isocompute.fits.policies.orders import Orders
+from isocompute.fits.policies.orders import Orders, read_ordered_verdicts
 from isocompute.fits.pool import Pool
 
 
@@ -68,11 +68,9 @@ def track_votes(pool: Pool, orders: Orders, most: int | None = None, is_weighted
     longest, limit = count_usable(pool, most, is_weighted), pool.solutions
     weights = np.empty((0, 0, 0))
     if is_weighted:
-        assert pool.verdict_codes is not None
         assert orders.verdicts is not None
         limit = pool.verified_solutions
-        drawn = orders.verdicts[..., 0].astype(np.int64)  # (P, R, K) the first verdict of each solution
-        codes = pool.verdict_codes[np.arange(len(drawn))[:, None, None], np.arange(limit), drawn]
+        codes = read_ordered_verdicts(pool, orders.verdicts[..., :1])[..., 0]  # (P, R, K) the first of each solution
         weights = np.where(codes >= 0, codes, 0.0)
     label, rights = label_right_first(pool, limit)
     shape = (pool.problems, orders.draws, longest)
@@ -96,7 +94,9 @@ def count_usable(pool: Pool, most: int | None, is_weighted: bool) -> int:
     Raises:
         DataError: no verdicts for a weighted vote, or `most` is out of range.
     """
-    limit = require_verdict_codes(pool, "weighted-beta").shape[1] if is_weighted else pool.solutions
+    if is_weighted:
+        require_verdicts(pool, "weighted-beta")
+    limit = pool.verified_solutions if is_weighted else pool.solutions
     longest = limit if most is None else most
     if not 1 <= longest <= limit:
         raise DataError(f"most must lie between 1 and {limit}, the solutions that the rule can use; got {most}.")

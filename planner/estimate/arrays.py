@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from isocompute.fits.verdict_codes import VerdictCodes
+from isocompute.fits.verdict_codes import VerdictCodes, VerdictTallies
 from isocompute.planner.estimate.judged_rows import JudgedRows
 from isocompute.planner.estimate.places import assign_places, choose_pool_shape
 
@@ -23,7 +23,7 @@ class PoolArrays:
         rows: (P, N) position of each solution's row among the given ones.
         answers: (P, N) answer texts, None where unparsed.
         correct: (P, N) whether each solution is right.
-        verdicts: (P, K, M) codes, unparsed beyond a solution's last verdict; None if K is 0.
+        verdicts: (P, K, M) codes, unparsed beyond a solution's last verdict, or their numbers; None if K is 0.
         judged: (P, K) number of verdicts of each solution; None if K is 0 or all numbers are equal.
         scores: (P, L) reward scores of the first L solutions, NaN for a solution without a step; None if L is 0.
         finished: (P, L) whether these solutions are complete; None if L is 0.
@@ -35,7 +35,7 @@ class PoolArrays:
     rows: NDArray[np.int64]
     answers: NDArray[Any]
     correct: NDArray[np.bool_]
-    verdicts: VerdictCodes | None
+    verdicts: VerdictCodes | VerdictTallies | None
     judged: NDArray[np.int64] | None
     scores: NDArray[np.float64] | None
     finished: NDArray[np.bool_] | None

@@ -1,7 +1,8 @@
 """A run's verifications, added up problem by problem as they are read: all that a fit needs of them.
 
-Memory grows with problems × solutions × verifications at a byte each, for the verdicts, and not with rows of texts,
-tokens and times. Sums of tokens are sums of integers, so they do not depend on the order of the rows.
+Memory does not grow with rows of texts, tokens and times. Nor does it with verdicts whose order is not needed; others
+take a byte each, see `judged_verdicts`. Sums of tokens are sums of integers, so they do not depend on the order of the
+rows.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from isocompute.fits.arrays import Floats, Ints
-from isocompute.fits.verdict_codes import VerdictCodes, encode_verdicts
+from isocompute.fits.verdict_codes import VerdictCodes, VerdictTallies
+from isocompute.planner.estimate.judged_verdicts import ListedVerdicts, TalliedVerdicts
 from isocompute.runners.parsing.kinds import classify_verifications
 from isocompute.runners.storage.schema import VERIFICATIONS_TABLE
 
@@ -40,22 +42,24 @@ FAILED_COLUMNS = [*VERIFICATIONS_TABLE.key_names, "status"]
 class JudgedRows:
     """The verifications of P problems, each with at most S solutions that have at most V verifications.
 
-    Attributes:
+    Args:
         problems: ids of the problems.
         sizes: S and V.
+        is_tallied: whether the verdicts are only counted; none of them may then be a probability.
+
+    Attributes:
         counts: (P,) rows whose status is ok; the other sums are over these.
         sums: (P,) tokens that are known, by column.
         known: (P,) rows that report them, by column, and rows that report their ``seconds``.
         squares: (P,) sum of the squares of completion tokens.
         kinds: (P,) rows of each kind, see `classify_verifications`.
         cut: number of rows that ended at the token limit.
-        values: distinct verdicts, NaN where unread. The first one is NaN and stands for no row.
-        cells: (P, S, V) positions in ``values``.
+        verdicts: what the verifications say.
         failed: keys and status of the rows that failed, sorted by key.
         timed: the place and the times of the first `MOST_TIMED` rows in the order of writing, column by column.
     """
 
-    def __init__(self, problems: Sequence[str], sizes: tuple[int, int]) -> None:
+    def __init__(self, problems: Sequence[str], sizes: tuple[int, int], is_tallied: bool = False) -> None:
         self.problems, self.sizes = list(problems), sizes
         count = len(self.problems)
         self._known_ids = pa.array(self.problems, pa.string())
@@ -65,8 +69,7 @@ class JudgedRows:
         self._second_parts, self._second_rests = np.zeros(count, dtype=np.int64), np.zeros(count)
         self.kinds: dict[str, Ints] = {}
         self.cut = 0
-        self.values = [np.nan]
-        self.cells: NDArray[np.unsignedinteger] = np.zeros((count, *sizes), dtype=np.uint8)
+        self.verdicts = (TalliedVerdicts if is_tallied else ListedVerdicts)(count, sizes)
         self.failed = VERIFICATIONS_TABLE.select_schema(FAILED_COLUMNS).empty_table().to_pandas()
         self.timed: list[dict[str, NDArray[Any]]] = []
 
@@ -126,7 +129,7 @@ class JudgedRows:
             self.kinds.setdefault(name, np.zeros(count, dtype=np.int64))
             self.kinds[name] += np.bincount(problem[kind == i], minlength=count)
         self.cut += pc.sum(pc.equal(rows["finish_reason"], "length")).as_py() or 0
-        self.cells[problem, solution, number] = self._code_verdicts(rows["verdict"].to_numpy())
+        self.verdicts.add(problem, solution, number, rows["verdict"].to_numpy())
         if sum(len(each["place"]) for each in self.timed) < MOST_TIMED:
             self.timed.append(
                 {
@@ -136,22 +139,6 @@ class JudgedRows:
                     "completion_tokens": rows["completion_tokens"].to_numpy().astype(np.float32),
                 }
             )
-
-    def _code_verdicts(self, verdicts: Floats) -> Ints:
-        """Return the positions of verdicts among the distinct ones; those that are new are added to them."""
-        distinct, inverse = np.unique(verdicts, return_inverse=True)  # all NaN are one
-        known = {value: at for at, value in enumerate(self.values[1:], 1) if not np.isnan(value)}
-        unread = next((at for at, value in enumerate(self.values[1:], 1) if np.isnan(value)), None)
-        codes = []
-        for value in distinct.tolist():
-            code = unread if np.isnan(value) else known.get(value)
-            if code is None:
-                code = len(self.values)
-                self.values.append(value)
-            codes.append(code)
-        if len(self.values) > np.iinfo(self.cells.dtype).max + 1:
-            self.cells = self.cells.astype(np.min_scalar_type(256 * len(self.values)))
-        return np.asarray(codes)[inverse]
 
     def locate_problems(self, names: Sequence[str]) -> Ints:
         """Return the positions of problems."""
@@ -165,29 +152,18 @@ class JudgedRows:
     def count_verdicts(self, names: Sequence[str], width: int) -> Ints:
         """Return (P, width) the number of rows of each solution of some problems."""
         counts = np.zeros((len(names), width), dtype=np.int64)
-        at, most = self.locate_problems(names), min(width, self.sizes[0])
-        for row, problem in zip(counts, at, strict=True):
-            row[:most] = np.count_nonzero(self.cells[problem, :most], axis=1)
+        most = min(width, self.sizes[0])
+        counts[:, :most] = self.verdicts.count(self.locate_problems(names))[:, :most]
         return counts
 
-    def take_verdicts(self, names: Sequence[str], places: Ints) -> VerdictCodes:
-        """Return (P, K, M) the codes of the verdicts of solutions: those that there are first, then unparsed ones.
+    def take_verdicts(self, names: Sequence[str], places: Ints) -> VerdictCodes | VerdictTallies:
+        """Return the verdicts of solutions, as a pool holds them.
 
         Args:
             names: ids of P problems.
             places: (P, K) the solutions.
         """
-        at = self.locate_problems(names)
-        M = int(np.take_along_axis(self.count_verdicts(names, self.sizes[0]), places, axis=1).max(initial=0))
-        values = encode_verdicts(np.array(self.values))
-        verdicts = np.empty((*places.shape, M), dtype=values.dtype)
-        for i, own, row in zip(at, places, verdicts, strict=True):  # one problem at a time, as they may be many
-            codes = self.cells[i][own]
-            if (is_absent := codes == 0)[:, :M].any():
-                codes = np.take_along_axis(codes, np.argsort(is_absent, axis=1, kind="stable"), axis=1)
-            row[:] = values[codes[:, :M]]
-        verdicts.setflags(write=False)  # a pool copies what could change
-        return verdicts
+        return self.verdicts.take(self.locate_problems(names), places)
 
     def average_tokens(self, read: float) -> dict[str, Floats]:
         """Return the mean tokens of a row by way of counting, as arrays of one; NaN if a row does not report them."""
@@ -207,8 +183,8 @@ class JudgedRows:
         """
         if sum(len(each["place"]) for each in self.timed) == self.rows:
             times = self.read_times(self.problems)
-            means = times["seconds"].groupby(times["problem_id"].astype(str)).mean()
-            return means.reindex(self.problems).to_numpy(float)
+            means = times["seconds"].groupby(times["problem_id"], observed=False).mean()  # in the problems' order
+            return means.to_numpy(float)
         totals = self._second_parts / SECOND_PARTS + self._second_rests
         known = self.known["seconds"]
         return np.asarray(np.divide(totals, known, out=np.full(len(totals), np.nan), where=known > 0))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from isocompute.errors import RunError
 from isocompute.fits import Pool, compute_problem_keys
+from isocompute.fits.verdict_codes import has_parsed_verdicts
 from isocompute.planner.estimate.arrays import build_pool_arrays
 from isocompute.planner.estimate.run_rows import (
     FailedRows,
@@ -126,7 +127,9 @@ def refuse_unmeasured_run(run: Run, origin: Sweep | ImportedRun, problems: pd.Da
         )
 
 
-def read_pool(run: Run, problems_with: int | None = None, only: Collection[str] | None = None) -> RunPool:
+def read_pool(
+    run: Run, problems_with: int | None = None, only: Collection[str] | None = None, is_tallied: bool = False
+) -> RunPool:
     """Read a run as a pool.
 
     Failed rows are left out, and other rows of the same problem take their places; a problem with fewer than half of
@@ -136,15 +139,17 @@ def read_pool(run: Run, problems_with: int | None = None, only: Collection[str] 
         run: the run.
         problems_with: leave out problems with fewer solutions, and use as many of each as the one with the fewest.
         only: ids of the problems to read, see `find_finished_problems`; all if not given.
+        is_tallied: whether a sweep's verdicts are only counted, which takes no more memory however many there are. The
+            pool then does not tell their order; those that are probabilities keep it.
 
     Raises:
         RunError: there is no run, rows are missing, every problem is left out, or there are no independent solutions.
         DataError: a part is damaged, or its content is invalid.
     """
-    return retry_gone_parts(lambda: read_listed_pool(run, problems_with, only))
+    return retry_gone_parts(lambda: read_listed_pool(run, problems_with, only, is_tallied))
 
 
-def read_listed_pool(run: Run, problems_with: int | None, only: Collection[str] | None) -> RunPool:
+def read_listed_pool(run: Run, problems_with: int | None, only: Collection[str] | None, is_tallied: bool) -> RunPool:
     """Return what `read_pool` does.
 
     Raises:
@@ -158,7 +163,10 @@ def read_listed_pool(run: Run, problems_with: int | None, only: Collection[str] 
     ids = [name for name in problems["problem_id"].tolist() if only is None or name in only]
     if not ids:
         raise RunError(f"The run {describe_place(run.path)} holds no problems yet; run its sweep again to complete it.")
-    rows, failed = read_swept_rows(run, origin, ids) if isinstance(origin, Sweep) else read_imported_rows(run, origin)
+    if isinstance(origin, Sweep):
+        rows, failed = read_swept_rows(run, origin, ids, is_tallied)
+    else:
+        rows, failed = read_imported_rows(run, origin)
     counts = rows.solutions["problem_id"].value_counts().reindex(ids, fill_value=0)
     left_out = dict.fromkeys(counts.index[counts == 0], "no solutions") | find_lost_searches(rows, failed, ids)
     reasons = collect_failure_reasons(failed)
@@ -180,7 +188,7 @@ def read_listed_pool(run: Run, problems_with: int | None, only: Collection[str] 
     layout = build_pool_arrays(scored, rows.verifications, kept, problems_with is not None)
     kept, left_out = layout.problems, left_out | layout.short
     left_out = {name: text + (f" ({reasons[name]})" if name in reasons else "") for name, text in left_out.items()}
-    if layout.verdicts is not None and not any((codes >= 0).any() for codes in layout.verdicts):
+    if layout.verdicts is not None and not has_parsed_verdicts(layout.verdicts):
         unread = "No verdict could be read, so no strategy that verifies is estimated."
         layout = replace(layout, verdicts=None, judged=None, notes=[*layout.notes, unread])
     pool = Pool(

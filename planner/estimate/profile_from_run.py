@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isocompute.fits import Pool, estimate_coverage, estimate_coverage_of_counts, measure_verifier
+from isocompute.fits.estimators.fused import clear_verdict_votes
 from isocompute.fits.policies.value_fit import MOST_VERIFICATIONS
-from isocompute.fits.verdict_codes import has_probabilities
 from isocompute.planner.estimate.caps import measure_caps
 from isocompute.planner.estimate.costs import RunCosts, get_run_models, measure_costs
 from isocompute.planner.estimate.drawing import describe_blurred_strategies, estimate_strategy
@@ -60,7 +60,7 @@ def estimate_run_profile(
         RunError, DataError, EngineError: the run or a checkpoint is missing, incomplete or damaged.
     """
     run = Run(path)
-    pool = read_pool(run, problems_with)
+    pool = read_pool(run, problems_with, is_tallied=True)
     return add_policies(build_profile(run, pool, measure_costs(pool, parameters, read), name), pool)
 
 
@@ -83,6 +83,7 @@ def build_profile(run: Run, run_pool: RunPool, costs: RunCosts, name: str) -> Pr
         if strategy.name == "sc" or strategy.can_use(pool, run_pool.has_answers):
             strategies[strategy.name], is_blurred = estimate_profile_part(strategy, pool, run_pool.has_answers)
             blurred += [strategy.name] if is_blurred else []
+    clear_verdict_votes(pool)
     coverage = estimate_coverage(pool, doublings)
     if is_right_or_wrong_only(run_pool):  # no rule chooses among the solutions, so that all of each problem count
         coverage = estimate_counted_coverage(run_pool, doublings)
@@ -225,9 +226,9 @@ def describe_most_verifications(pool: Pool) -> list[str]:
 
 def describe_probability_verdicts(pool: Pool) -> list[str]:
     """Return a sentence if some verdicts are probabilities, which exact estimates treat as yes or no."""
-    codes = pool.verdict_codes
-    if codes is None or not has_probabilities(codes):
+    if not pool.has_probabilities:
         return []
+    codes = np.asarray(pool.verdict_codes)
     is_probability, parsed = (codes > 0) & (codes < 1), (codes >= 0).sum()
     return [
         f"{is_probability.sum():,} of {parsed:,} verdicts are probabilities; each counts as yes above 1/2, and as no "

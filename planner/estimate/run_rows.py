@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from isocompute.errors import RunError
 from isocompute.planner.estimate.judged_rows import JUDGED_COLUMNS, JudgedRows
@@ -16,7 +17,7 @@ from isocompute.runners.storage.files import describe_place
 from isocompute.runners.storage.imported_scores import extract_solution_scores
 from isocompute.runners.storage.provenance import ImportedRun
 from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.scan import SCAN_ROWS, scan_last_rows
+from isocompute.runners.storage.scan import SCAN_ROWS, scan_last_rows, scan_table
 from isocompute.runners.storage.schema import (
     SCORER_TOKENS,
     SCORES_TABLE,
@@ -70,8 +71,14 @@ class FailedRows:
     searches: pd.DataFrame
 
 
-def read_swept_rows(run: Run, sweep: Sweep, ids: list[str]) -> tuple[RunRows, FailedRows]:
+def read_swept_rows(run: Run, sweep: Sweep, ids: list[str], is_tallied: bool = False) -> tuple[RunRows, FailedRows]:
     """Return the rows that a sweep requests, and those that failed.
+
+    Args:
+        run: the run.
+        sweep: its sweep.
+        ids: ids of the problems.
+        is_tallied: see `read_swept_verifications`.
 
     Raises:
         RunError: rows are missing.
@@ -79,26 +86,30 @@ def read_swept_rows(run: Run, sweep: Sweep, ids: list[str]) -> tuple[RunRows, Fa
     expected = ExpectedRows(sweep, ids)
     solutions, unsolved = split_failed_rows(expected.require_rows(run, SOLUTIONS_TABLE, POOL_COLUMNS[SOLUTIONS_TABLE]))
     keys = set(zip(unsolved["problem_id"], unsolved["solution_id"], strict=True))  # nothing of them is verified
-    verifications = read_swept_verifications(run, expected, unsolved)
+    verifications = read_swept_verifications(run, expected, unsolved, is_tallied)
     scores, unscored = split_failed_rows(expected.require_rows(run, SCORES_TABLE, POOL_COLUMNS[SCORES_TABLE], keys))
     searches, unsearched = split_failed_rows(expected.require_rows(run, SEARCHES_TABLE, POOL_COLUMNS[SEARCHES_TABLE]))
     failed = FailedRows(unsolved, verifications.failed, unscored, unsearched)
     return RunRows(solutions, verifications, scores, searches), failed
 
 
-def read_swept_verifications(run: Run, expected: ExpectedRows, unsolved: pd.DataFrame) -> JudgedRows:
+def read_swept_verifications(
+    run: Run, expected: ExpectedRows, unsolved: pd.DataFrame, is_tallied: bool = False
+) -> JudgedRows:
     """Read the requested verifications batch by batch.
 
     Args:
         run: the run.
         expected: the requested rows.
         unsolved: the solutions that failed, of which nothing is verified.
+        is_tallied: whether the verdicts of a solution are only counted, unless some are probabilities.
 
     Raises:
         RunError: rows are missing.
     """
     solutions, each = expected.get_axis_sizes(VERIFICATIONS_TABLE).values()
-    rows = JudgedRows(list(expected.problems), (solutions, each))
+    is_tallied = is_tallied and not has_probability_verdicts(run)
+    rows = JudgedRows(list(expected.problems), (solutions, each), is_tallied)
     lost = np.zeros((len(rows.problems), solutions), dtype=bool)
     of_verified = unsolved[unsolved["solution_id"] < solutions]
     lost[rows.locate_problems(of_verified["problem_id"].tolist()), of_verified["solution_id"].to_numpy(int)] = True
@@ -106,6 +117,12 @@ def read_swept_verifications(run: Run, expected: ExpectedRows, unsolved: pd.Data
     needed = expected.count_rows(VERIFICATIONS_TABLE) - int(lost.sum()) * each
     expected.refuse_missing_rows(run, VERIFICATIONS_TABLE, found, needed)
     return rows
+
+
+def has_probability_verdicts(run: Run) -> bool:
+    """Return whether some verdicts of a run lie between no and yes."""
+    verdicts = (batch["verdict"] for batch in scan_table(run, VERIFICATIONS_TABLE, ["verdict"]))
+    return any(pc.any(pc.and_(pc.greater(each, 0), pc.less(each, 1))).as_py() for each in verdicts)
 
 
 def read_imported_rows(run: Run, imported: ImportedRun) -> tuple[RunRows, FailedRows]:

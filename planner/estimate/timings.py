@@ -57,7 +57,7 @@ def measure_time_spread(frame: pd.DataFrame) -> TimeSpread | None:
 def _measure_quantiles(ok: pd.DataFrame, column: str) -> list[float]:
     """Return the quantiles of a column's values over the mean of their problem."""
     values = ok[column].astype(float)
-    means = values.groupby(ok["problem_id"].astype(str)).transform("mean").to_numpy(float)
+    means = values.groupby(ok["problem_id"], observed=True).transform("mean").to_numpy(float)
     ratios = np.divide(values.to_numpy(float), means, out=np.ones(len(ok)), where=means > 0)
     return [round(float(value), TIME_DIGITS) for value in np.quantile(ratios, TIME_LEVELS)]
 

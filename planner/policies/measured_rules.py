@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from isocompute.fits import Pool
-from isocompute.fits.arrays import Floats, Ints
+from isocompute.fits.arrays import Floats
 from isocompute.fits.policies.estimate import SETTING_COLUMNS, PolicyEstimate, price_by_problem
 from isocompute.fits.policies.hindsight import compute_hindsight
-from isocompute.fits.policies.orders import ROTATIONS, Orders, draw_orders
+from isocompute.fits.policies.orders import ROTATIONS, Orders, draw_orders, split_for_replay
 from isocompute.fits.policies.registry import STOP_RULES
 from isocompute.fits.policies.replay import estimate_stop_rule
 from isocompute.fits.policies.stop_rule import Settings, StopRule
@@ -20,8 +20,6 @@ from isocompute.planner.policies.prices import RequestPrices
 
 POLICY_SEED = 20250606
 """The seed of all random orders. A problem's orders depend on it and on the problem's id."""
-MOST_CELLS = 4_000_000
-"""The most solutions in orders that are replayed at a time, which bounds the memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +80,7 @@ def measure_rules(
     most = {rule.name: pool.verified_solutions if rule.is_weighted else pool.solutions for rule in rules}
     parts: dict[str, list[PolicyEstimate]] = {rule.name: [] for rule in rules}
     known: dict[bool, list[PolicyEstimate]] = {rule.is_weighted: [] for rule in rules}
-    chunks = list_problem_parts(pool, draws)
+    chunks = split_for_replay(pool, draws)
     for i, places in enumerate(chunks):
         chunk, own_prices = pool.select_problems(places), prices.select_problems(places)
         own_lengths = None if lengths is None else lengths[places]
@@ -127,12 +125,6 @@ def estimate_priced_rule(
     found = estimate_stop_rule(pool, rule, thresholds, orders, most, width, lam, lengths, limits)
     costs = (found.costs * unit).astype(np.float32)
     return replace(found, compute=unit * found.compute, compute_error=unit * found.compute_error, costs=costs)
-
-
-def list_problem_parts(pool: Pool, draws: int) -> list[Ints]:
-    """Return the positions of the problems in parts, so that the replay of each fits into memory."""
-    size = max(1, MOST_CELLS // (draws * pool.solutions))
-    return [np.arange(i, min(i + size, pool.problems)) for i in range(0, pool.problems, size)]
 
 
 def join_estimates(parts: list[PolicyEstimate]) -> PolicyEstimate:

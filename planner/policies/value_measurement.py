@@ -11,7 +11,7 @@ import numpy as np
 from isocompute.fits import Pool, split_folds
 from isocompute.fits.arrays import Floats, Ints
 from isocompute.fits.policies.estimate import SETTING_COLUMNS, PolicyEstimate, price_by_problem
-from isocompute.fits.policies.orders import draw_orders
+from isocompute.fits.policies.orders import draw_orders, split_for_replay
 from isocompute.fits.policies.policy import VALUE
 from isocompute.fits.policies.value_fit import RATES, fit_value_model
 from isocompute.fits.policies.value_model import ValueModel
@@ -20,7 +20,6 @@ from isocompute.planner.policies.measured_rules import (
     POLICY_SEED,
     MeasuredRule,
     join_estimates,
-    list_problem_parts,
 )
 from isocompute.planner.policies.prices import RequestPrices
 
@@ -92,12 +91,13 @@ def estimate_with_model(
     pool: Pool, model: ValueModel, draws: int, most: int, width: int, lam: float | None
 ) -> PolicyEstimate:
     """Return the estimate of a model on problems, a few of them at a time."""
+    read = model.verifications if model.is_verifying else 0
     return join_estimates(
         [
             estimate_value_rule(
-                part, model, VALUE_PRICES, draw_orders(part, draws, POLICY_SEED, model.verifications), most, width, lam
+                part, model, VALUE_PRICES, draw_orders(part, draws, POLICY_SEED, read), most, width, lam
             )
-            for part in (pool.select_problems(places) for places in list_problem_parts(pool, draws))
+            for part in (pool.select_problems(places) for places in split_for_replay(pool, draws, read))
         ]
     )
 

@@ -28,7 +28,6 @@ from isocompute.fits import (
     rank_finished_first,
     split_folds,
 )
-from isocompute.fits.verdict_codes import has_probabilities
 from isocompute.planner.strategies.registry import StrategyEstimate
 
 Numbers = Sequence[int]
@@ -122,10 +121,10 @@ def compute_mean_errors(error: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def decide_verdicts(pool: Pool) -> Pool:
     """Return the pool with p(yes) verdicts turned into yes above 1/2, else no, as `fits.estimate_genrm` requires."""
-    codes = pool.verdict_codes
-    if codes is None or not has_probabilities(codes):
+    if not pool.has_probabilities:
         return pool
     if pool not in _DECIDED:  # exact estimates are remembered by pool, so that each pool is decided once
+        codes = np.asarray(pool.verdict_codes)
         decided = np.where(codes >= 0, codes > 0.5, -1).astype(np.int8)
         _DECIDED[pool] = Pool(pool.answers, pool.gold, decided, pool.judged, pool.scores, pool.finished, pool.keys)
     return _DECIDED[pool]

@@ -49,8 +49,8 @@ from isocompute.runners.storage.validation import (
 CHECK_BATCH_ROWS = 50_000
 """Rows that are checked at a time."""
 
-MOST_STATES = 2**30
-"""The most verifications of a sweep whose states are held in memory, a byte each."""
+MOST_STATES = 2**33
+"""The most verifications of a sweep whose states are held in memory, a bit each."""
 
 MAX_EXPECTED_ROWS = 10**6
 """The most solutions of a problem, or verifications of a solution, that a valid manifest requests."""

@@ -1,7 +1,7 @@
-"""The states of a numbered table's keys, a byte each: which rows a run has, and which of them failed.
+"""The rows of a numbered table that a run has, a bit for each row that a sweep requests.
 
 The keys that a sweep requests form a box, problems × solutions × verifications, so a key is a place in an array. A run
-of 100 million verifications takes 100 MB here, where its keys as tuples would take 20 GB.
+of 100 million verifications takes 12.5 MB here, where its keys as tuples would take 20 GB.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.scan import scan_table
 from isocompute.runners.storage.schema import RunTable
 
-ABSENT, OK, FAILED = 0, 1, 2
-"""No row, a row whose status is ok, and rows that all failed."""
+READ_BITS = 2**20
+"""The most bits that are looked through at a time; a multiple of 8."""
 
 Mask = NDArray[np.bool_]
 
 
 class RowStates:
-    """The state of each key in a box of problems and numbers.
+    """The keys in a box of problems and numbers that have a row whose status is ok.
 
     Args:
         problems: ids of the problems.
@@ -45,11 +45,11 @@ class RowStates:
 
     def __init__(self, problems: Sequence[str], sizes: Sequence[int]) -> None:
         self.problems, self.sizes = list(problems), tuple(sizes)
-        rows = math.prod((len(self.problems), *self.sizes))
-        require_memory(rows, f"The states of {rows:,} rows that are requested")
+        self.rows = math.prod((len(self.problems), *self.sizes))
+        require_memory(self.rows / 8, f"The states of {self.rows:,} rows that are requested")
         self._known = pa.array(self.problems, pa.string())
         self._positions = {name: at for at, name in enumerate(self.problems)}
-        self.codes: NDArray[np.uint8] = np.zeros((len(self.problems), *self.sizes), dtype=np.uint8)
+        self._bits: NDArray[np.uint8] = np.zeros(-(-self.rows // 8), dtype=np.uint8)  # the lowest bit first
 
     def locate_rows(self, rows: pa.Table) -> NDArray[np.int64]:
         """Return the place of each row's key in the flat box; -1 for a key outside of it.
@@ -80,51 +80,75 @@ class RowStates:
         inside = np.flatnonzero(places >= 0)
         order = inside[np.argsort(places[inside], kind="stable")]  # the rows of a key stay in their order
         at, is_ok = places[order], ok[order]
-        flat = self.codes.reshape(-1)
         new = np.append(True, at[1:] != at[:-1])[: len(at)]
         earlier: NDArray[np.int64] = np.cumsum(is_ok) - is_ok
         before_key = np.maximum.accumulate(np.where(new, earlier, 0)) if len(at) else earlier
-        repeated = (earlier > before_key) | (flat[at] == OK)
-        kept = order[~repeated]
-        lost, held = kept[~ok[kept]], kept[ok[kept]]
-        flat[places[lost]] = FAILED
-        flat[places[held]] = OK  # last: of the rows of a key that are kept, one that is ok is the last
+        repeated = (earlier > before_key) | (self._bits[at >> 3] >> (at & 7) & 1).astype(bool)
+        self._set_bits(at[is_ok & ~repeated])
         mask = np.zeros(len(places), dtype=bool)
         mask[order[repeated]] = True
         return mask
 
+    def _set_bits(self, places: NDArray[np.int64]) -> None:
+        """Note the rows at ascending places."""
+        if len(places):
+            byte, bits = places >> 3, np.left_shift(1, places & 7).astype(np.uint8)
+            first = np.flatnonzero(np.append(True, byte[1:] != byte[:-1]))
+            self._bits[byte[first]] |= np.bitwise_or.reduceat(bits, first)
+
+    def _read_bits(self, start: int, stop: int) -> Mask:
+        """Return whether each key from a place to another one has a row that is ok."""
+        bits = np.unpackbits(self._bits[start // 8 : -(-stop // 8)], bitorder="little")
+        return bits[start % 8 : start % 8 + stop - start].astype(bool)
+
+    def _read_blocks(self) -> Iterator[tuple[int, Mask]]:
+        """Yield whether each key has a row that is ok, `READ_BITS` at a time, after the place of the first."""
+        for start in range(0, self.rows, READ_BITS):
+            yield start, self._read_bits(start, min(start + READ_BITS, self.rows))
+
     def count_ok(self) -> int:
         """Return the number of rows whose status is ok."""
-        return int(np.count_nonzero(self.codes == OK))
+        return sum(int(np.count_nonzero(bits)) for _, bits in self._read_blocks())
 
     def find_missing(self, problem: str, *start: int) -> Iterator[tuple[Any, ...]]:
         """Yield the keys without a row that is ok, of a problem, or of a solution of it."""
         if problem in self._positions and all(0 <= at < size for at, size in zip(start, self.sizes, strict=False)):
-            lacking = np.argwhere(self.codes[(self._positions[problem], *start)] != OK)
+            place, rest = self._positions[problem], self.sizes[len(start) :]
+            for number, size in zip(start, self.sizes, strict=False):
+                place = place * size + number
+            each = math.prod(rest)
+            lacking = np.argwhere(~self._read_bits(place * each, (place + 1) * each).reshape(rest))
             yield from ((problem, *start, *numbers) for numbers in lacking.tolist())
 
     def count_missing(self) -> int:
         """Return the number of keys without a row that is ok."""
-        return self.codes.size - self.count_ok()
+        return self.rows - self.count_ok()
 
     def mark_incomplete(self) -> Mask:
         """Mark (P, S) the solutions that lack a row that is ok."""
-        return np.asarray((self.codes != OK).any(axis=tuple(range(2, self.codes.ndim))))
+        solutions, *rest = self.sizes
+        each = math.prod(self.sizes)
+        lacking = np.zeros((len(self.problems), solutions), dtype=bool)
+        for p in range(len(self.problems)):
+            lacking[p] = ~self._read_bits(p * each, (p + 1) * each).reshape(solutions, math.prod(rest)).all(axis=1)
+        return lacking
 
     def find_gap_ends(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the first and the last place of each range of keys without a row that is ok."""
-        lacks = self.codes.reshape(-1) != OK
-        if not lacks.size:
-            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
-        turns = np.flatnonzero(lacks[1:] != lacks[:-1]) + 1
-        edges = np.concatenate([[0] if lacks[0] else [], turns, [lacks.size] if lacks[-1] else []]).astype(np.int64)
-        return edges[::2], edges[1::2] - 1
+        edges, is_gap = [np.empty(0, dtype=np.int64)], False
+        for start, bits in self._read_blocks():
+            lacks = ~bits
+            edges.append(start + np.flatnonzero(lacks != np.append(is_gap, lacks[:-1])))
+            is_gap = bool(lacks[-1])
+        ends = np.concatenate([*edges, [self.rows] if is_gap else []]).astype(np.int64)
+        return ends[::2], ends[1::2] - 1
 
     def __contains__(self, key: object) -> bool:
         if not isinstance(key, tuple) or key[0] not in self._positions or len(key) != 1 + len(self.sizes):
             return False
-        inside = all(0 <= number < size for number, size in zip(key[1:], self.sizes, strict=True))
-        return inside and bool(self.codes[(self._positions[key[0]], *key[1:])] == OK)
+        return all(0 <= n < size for n, size in zip(key[1:], self.sizes, strict=True)) and not any(
+            self.find_missing(*key)
+        )
 
 
 def read_row_states(run: Run, table: RunTable, problems: Sequence[str], sizes: Sequence[int]) -> RowStates:
@@ -141,7 +165,7 @@ def read_row_states(run: Run, table: RunTable, problems: Sequence[str], sizes: S
         RunError: a part cannot be read.
     """
     states = RowStates(problems, sizes if problems else [0] * (table.key - 1))
-    if not math.prod(states.codes.shape):
+    if not states.rows:
         return states
     for batch in scan_table(run, table, [*table.key_names, "status"]):
         keys = batch.select(table.key_names)

@@ -13,8 +13,12 @@ from isocompute.fits.estimators.kernels_sampled import draw_verdict_rows, draw_v
 from isocompute.fits.estimators.kernels_streams import start_streams
 from isocompute.fits.estimators.monte_carlo import average_verdicts
 from isocompute.fits.estimators.solution_order import label_right_first, sort_solutions, sort_tallied_solutions
-from isocompute.fits.policies.orders import draw_orders
-from isocompute.fits.verdict_codes import count_yes_and_no, decode_verdicts, encode_verdicts
+from isocompute.fits.estimators.verdict_agreement import measure_verdict_agreement
+from isocompute.fits.policies.answer_model_fit import fit_answer_model
+from isocompute.fits.policies.orders import draw_orders, read_ordered_verdicts
+from isocompute.fits.policies.value_fit import fit_value_model
+from isocompute.fits.policies.vote_track import track_votes
+from isocompute.fits.verdict_codes import VerdictTallies, decode_verdicts, encode_verdicts
 
 
 def make_pool(problems=6, solutions=7, verifications=9, seed=0, is_probability=False):
@@ -35,9 +39,8 @@ def test_codes_are_bytes_where_all_verdicts_are_yes_or_no_and_give_the_verdicts_
     assert pool.verdict_codes.dtype == kind
     np.testing.assert_array_equal(pool.verdicts, verdicts)
     np.testing.assert_array_equal(decode_verdicts(encode_verdicts(verdicts)), verdicts)
-    yes, no = count_yes_and_no(pool.verdict_codes)
-    np.testing.assert_array_equal(yes, (verdicts >= 0.5).sum(axis=2))
-    np.testing.assert_array_equal(no, (verdicts < 0.5).sum(axis=2))
+    np.testing.assert_array_equal(pool.tallies.yes, (verdicts >= 0.5).sum(axis=2))
+    np.testing.assert_array_equal(pool.tallies.no, (verdicts < 0.5).sum(axis=2))
     with pytest.raises(ValueError, match="read-only"):
         pool.verdicts[0, 0, 0] = 1
 
@@ -52,7 +55,8 @@ def test_solutions_stand_in_the_same_order_by_numbers_of_verdicts_as_by_the_verd
     pool, verdicts = make_pool(problems=40, verifications=3)
     label, _ = label_right_first(pool)
     by_value, values, judged = sort_solutions(label, verdicts, pool.judged)
-    by_number, yes, no, number = sort_tallied_solutions(label, *count_yes_and_no(pool.verdict_codes), pool.judged)
+    tallies = pool.tallies
+    by_number, yes, no, number = sort_tallied_solutions(label, tallies.yes, tallies.no, pool.judged)
     np.testing.assert_array_equal(by_number, by_value)
     np.testing.assert_array_equal(number, judged)
     np.testing.assert_array_equal([yes, no], [(values == 1).sum(axis=2), (values == 0).sum(axis=2)])
@@ -62,8 +66,7 @@ def test_draws_from_numbers_of_verdicts_are_those_from_the_verdicts():
     pool, verdicts = make_pool()
     V, streams = np.array([1, 2, 5]), start_streams(pool.keys, np.uint64(3))
     sums, parsed = draw_verdicts(np.sort(verdicts, axis=2), pool.judged, V, 2, 8, streams)
-    yes, no = count_yes_and_no(pool.verdict_codes)
-    rows = draw_verdict_rows(yes, no, pool.judged, V, 2, 8, streams)
+    rows = draw_verdict_rows(pool.tallies.yes, pool.tallies.no, pool.judged, V, 2, 8, streams)
     np.testing.assert_array_equal(rows, sums * 6 + parsed)
 
 
@@ -116,3 +119,73 @@ def test_estimates_take_less_memory_than_verdicts_as_numbers_would():
     finally:
         tracemalloc.stop()
     assert peak < 2 * codes.nbytes  # as numbers they would take eight times their bytes
+
+
+def tally_pool(pool):
+    """Return a pool that holds the numbers of another one's verdicts alone."""
+    return Pool(pool.answers, pool.gold, pool.tallies, pool.judged)
+
+
+def test_a_pool_of_tallies_has_the_verdicts_in_another_order():
+    pool, verdicts = make_pool()
+    tallied = tally_pool(pool)
+    assert (tallied.verified_solutions, tallied.verifications) == (pool.verified_solutions, pool.verifications)
+    np.testing.assert_array_equal(np.sort(tallied.verdicts, axis=2), np.sort(verdicts, axis=2))
+    chosen = tallied.select_problems([3, 1])
+    assert isinstance(chosen.held_verdicts, VerdictTallies)
+    np.testing.assert_array_equal(np.sort(chosen.verdicts, axis=2), np.sort(verdicts[[3, 1]], axis=2))
+
+
+@pytest.mark.parametrize(
+    "estimate",
+    [
+        lambda pool: estimate_genrm(pool, [1, 3, 7], [1, 4, 9]),
+        lambda pool: estimate_genrm_vote(pool, [1, 3, 7], [1, 4, 9]),
+        lambda pool: [each.accuracy for each in estimate_verdict_votes(pool, [1, 7], [1, 9], 64, 0)],
+        lambda pool: vars(measure_verifier(pool))["auroc"],
+        lambda pool: measure_verdict_agreement(pool, True, [2, 3]).correlation,
+        lambda pool: fit_answer_model(pool).table,
+        lambda pool: draw_orders(pool, 8, 0).solutions,
+        lambda pool: read_ordered_verdicts(pool, draw_orders(pool, 8, 0, 4).verdicts),
+        lambda pool: track_votes(pool, draw_orders(pool, 8, 0), is_weighted=True).right,
+        lambda pool: list(fit_value_model(pool, 0.3, rates=[1.0]).to_dict()["gain"].values()),
+    ],
+)
+def test_the_numbers_of_verdicts_tell_all_that_is_estimated(estimate):
+    pool, _ = make_pool()
+    np.testing.assert_array_equal(estimate(tally_pool(pool)), estimate(pool))
+
+
+@pytest.mark.parametrize(
+    ("tallies", "judged", "sentence"),
+    [
+        (([[1]], [[-1]], 2), None, "tallies holds -1 at problem 0, solution 0: it must be a number of verdicts ≥ 0."),
+        (([[2]], [[1]], 2), None, "tallies holds 3 verdicts at problem 0, solution 0, but the solution has only 2."),
+        (([[1]], [[1]], 2), [[1]], "tallies holds 2 verdicts at problem 0, solution 0, but the solution has only 1."),
+        (([[1, 1]], [[1, 1]], 2), None, "tallies must hold two numbers per verified solution, of the shape"),
+    ],
+)
+def test_tallies_that_cannot_be_are_refused(tallies, judged, sentence):
+    yes, no, most = tallies
+    with pytest.raises(DataError, match=sentence):
+        Pool([[0]], [0], VerdictTallies(np.array(yes), np.array(no), most), judged)
+
+
+def test_estimates_from_tallies_take_less_memory_than_a_byte_for_each_verdict():
+    def measure(verifications):
+        yes = np.random.default_rng(0).integers(0, verifications + 1, (40, 8))
+        pool = Pool(
+            np.arange(320).reshape(40, 8) % 3, [0] * 40, VerdictTallies(yes, verifications - yes, verifications)
+        )
+        tracemalloc.start()
+        try:
+            estimate_verdict_votes(pool, [1, 2], [1, 2], 32, 0)
+            measure_verifier(pool)
+            fit_answer_model(pool)
+            read_ordered_verdicts(pool, draw_orders(pool, 8, 0, 2).verdicts)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    measure(9)  # the loops are compiled
+    assert measure(20_000) < 40 * 8 * 20_000 / 2  # a problem at a time has orders of its own

@@ -167,7 +167,7 @@ class Optimistic:
         ("estimate_unsure", "test_it_equals_the_mean_over_all_subsets"),
         ("estimate", "test_one_solution_is_right_as_often_as_solutions_are"),
         ("estimate", "test_it_equals_the_mean_over_all_subsets"),
-        ("estimate_first", "test_the_order_of_solutions_does_not_matter"),
+        ("estimate_first", "test_the_order_of_solutions_and_of_their_verdicts_does_not_matter"),
     ],
 )
 def test_a_broken_estimator_fails(estimate, test, monkeypatch):

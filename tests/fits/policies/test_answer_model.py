@@ -21,6 +21,7 @@ from isocompute.fits.policies.kernels_answers import (
     compute_shares,
     compute_verdict_gain,
 )
+from isocompute.fits.verdict_codes import VerdictTallies
 
 
 def list_partitions(n):
@@ -222,3 +223,33 @@ def test_a_fit_without_answers_is_the_mode_of_the_prior():
 def test_a_fit_without_kinds_is_refused(random_pool):
     with pytest.raises(DataError, match="kinds must be at least 1"):
         fit_answer_model(random_pool(3, 4), kinds=0)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("verifications", [8, 300, 3000, 30_000])
+def test_a_fit_to_any_number_of_verdicts_finds_their_rates_and_the_same_model_of_votes(verifications):
+    rng = np.random.default_rng(0)
+    is_right = rng.random((300, 32)) < rng.beta(2, 2, 300)[:, None]
+    answers = np.where(is_right, 0, rng.integers(1, 9, is_right.shape))
+    yes = rng.binomial(verifications, np.where(is_right, 0.8, 0.3))
+    tallies = VerdictTallies(yes, verifications - yes, verifications)
+    model = fit_answer_model(Pool(answers, np.zeros(300, dtype=int), tallies))
+    a, b, _, theta, ra, rb, wa, wb = model.table[model.table[:, 8].argmax(), :8]
+    by_votes = fit_answer_model(Pool(answers, np.zeros(300, dtype=int)), kinds=1).table[0]
+    assert [a, b, theta] == pytest.approx(by_votes[[0, 1, 3]], rel=0.1)
+    assert (ra / (ra + rb), wa / (wa + wb)) == (pytest.approx(0.8, abs=0.005), pytest.approx(0.3, abs=0.005))
+    assert 1 < ra + rb <= 2e6
+
+
+@pytest.mark.parametrize("code", [14.0, 40.0, 800.0, -800.0])
+def test_parameters_beyond_all_limits_have_a_likelihood_and_the_slope_of_the_prior(random_pool, code):
+    likelihood, coded = _Likelihood(count_answers(random_pool(4, 5, 2))), _start_parameters(2, 1.0)
+    coded[[0, 2, 12, 17]] = code
+    with np.errstate(all="raise", under="ignore"):
+        loss, slope = likelihood.compute_loss(coded)
+    assert np.isfinite(loss)
+    assert np.isfinite(slope).all()
+    assert (np.sign(slope[[0, 2, 12, 17]]) == np.sign(code)).all()
+    step = 1e-4 * np.eye(len(coded))
+    slopes = [(likelihood.compute_loss(coded + h)[0] - likelihood.compute_loss(coded - h)[0]) / 2e-4 for h in step]
+    assert slope == pytest.approx(slopes, rel=1e-3, abs=1e-3)

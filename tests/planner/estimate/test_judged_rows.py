@@ -7,8 +7,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from isocompute.fits.verdict_codes import decode_verdicts
+from isocompute.fits.verdict_codes import VerdictTallies, decode_verdicts
 from isocompute.planner.estimate.judged_rows import JUDGED_COLUMNS, JudgedRows
+from isocompute.planner.estimate.pool_from_run import read_pool
 from isocompute.planner.estimate.records import average_problem_tokens, average_problem_verifications
 from isocompute.planner.estimate.run_rows import read_swept_verifications
 from isocompute.runners.parsing.kinds import count_verification_kinds
@@ -77,8 +78,26 @@ def test_many_verdicts_of_their_own_stay_what_they_are():
 
 def test_yes_and_no_stay_bytes_also_where_some_are_missing():
     judged = JudgedRows(["a", "b"], (2, 3))
-    judged.values = [np.nan, 1.0, np.nan, 0.0]
-    judged.cells[0] = [[0, 1, 2], [3, 0, 1]]
+    judged.verdicts.values = [np.nan, 1.0, np.nan, 0.0]
+    judged.verdicts.cells[0] = [[0, 1, 2], [3, 0, 1]]
     verdicts = judged.take_verdicts(["b", "a"], np.array([[0, 1], [1, 0]]))
     assert verdicts.dtype == np.int8
     np.testing.assert_array_equal(verdicts, [[[-1, -1], [-1, -1]], [[0, 1], [1, -1]]])
+
+
+@pytest.mark.parametrize("name", ["lab", "qwen-gsm-symbolic"])
+def test_verdicts_that_are_only_counted_are_those_that_are_listed(name):
+    run = Run(f"data/runs/{name}")
+    listed, counted = (read_pool(run, is_tallied=is_tallied) for is_tallied in (False, True))
+    assert isinstance(counted.pool.held_verdicts, VerdictTallies)
+    assert not isinstance(listed.pool.held_verdicts, VerdictTallies)
+    np.testing.assert_array_equal(counted.pool.judged, listed.pool.judged)
+    np.testing.assert_array_equal(counted.pool.tallies.yes, listed.pool.tallies.yes)
+    np.testing.assert_array_equal(counted.pool.tallies.no, listed.pool.tallies.no)
+
+
+def test_verdicts_that_are_probabilities_stay_what_they_are(written_run, rewrite):
+    rewrite(written_run, VERIFICATIONS_TABLE, lambda rows: rows.assign(verdict=0.25))
+    pool = read_pool(Run(written_run), is_tallied=True).pool
+    assert pool.has_probabilities
+    assert (pool.verdicts == 0.25).all()

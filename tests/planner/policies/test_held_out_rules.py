@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from isocompute.fits import Pool, split_folds
+from isocompute.fits.policies.orders import SOLUTION_BYTES, VERDICT_BYTES, split_for_replay
 from isocompute.planner.costs.models import RequestCosts
 from isocompute.planner.policies.held_out_rules import choose_for_budget, choose_for_guarantee, split_rule
-from isocompute.planner.policies.measured_rules import list_problem_parts, measure_rules
+from isocompute.planner.policies.measured_rules import measure_rules
 from isocompute.planner.policies.prices import RequestPrices, build_request_prices
 
 
@@ -76,8 +77,8 @@ def test_the_last_threshold_is_the_full_budget(measured):
 
 def test_parts_of_a_pool_give_the_same_as_the_whole(measured, monkeypatch):
     pool = make_pool()
-    monkeypatch.setattr("isocompute.planner.policies.measured_rules.MOST_CELLS", 64 * 12 * 5)
-    assert len(list_problem_parts(pool, 64)) == 5
+    monkeypatch.setattr("isocompute.fits.policies.orders.REPLAY_BYTES", 64 * 12 * 5 * (SOLUTION_BYTES + VERDICT_BYTES))
+    assert len(split_for_replay(pool, 64)) == 5
     for rule in measure_rules(pool, flat_prices(pool), draws=64):
         whole = measured[rule.name]
         assert np.array_equal(rule.estimate.costs, whole.estimate.costs)

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from isocompute.errors import DataError
-from isocompute.runners.storage.row_states import OK, RowStates, read_row_states
+from isocompute.runners.storage.row_states import RowStates, read_row_states
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.scan import scan_last_rows, scan_table
 from isocompute.runners.storage.schema import SOLUTIONS_TABLE, VERIFICATIONS_TABLE
@@ -89,7 +89,28 @@ def test_the_marked_row_is_the_later_one_and_changes_nothing():
     states = RowStates(["a"], [2])
     ok = np.array([False, True, True, False, True])
     assert states.add_rows(np.array([0, 0, 0, 0, -1]), ok).tolist() == [False, False, True, True, False]
-    assert states.codes.tolist() == [[OK, 0]]
+    assert (("a", 0) in states, ("a", 1) in states) == (True, False)
+
+
+@pytest.mark.parametrize("sizes", [(3, 7), (41,), (5, 0)])
+@pytest.mark.parametrize("read_bits", [8, 16, 2**20])
+def test_bits_say_of_every_key_whether_its_row_is_there(monkeypatch, sizes, read_bits):
+    monkeypatch.setattr("isocompute.runners.storage.row_states.READ_BITS", read_bits)
+    rng, problems = np.random.default_rng(read_bits), ["a", "b", "c"]
+    states, held = RowStates(problems, sizes), np.zeros((3, *sizes), dtype=bool)
+    for _ in range(6):
+        places, ok = rng.permutation(held.size)[: held.size // 5], rng.random(held.size // 5) < 0.9
+        repeated = states.add_rows(places, ok)
+        assert repeated.tolist() == held.flat[places].tolist()
+        held.flat[places[ok]] = True
+    assert (states.count_ok(), states.count_missing()) == (held.sum(), (~held).sum())
+    assert states.mark_incomplete().tolist() == (~held).any(axis=tuple(range(2, held.ndim))).tolist()
+    first, last = states.find_gap_ends()
+    assert [i for a, b in zip(first, last, strict=True) for i in range(a, b + 1)] == np.flatnonzero(~held).tolist()
+    assert (first[1:] > last[:-1] + 1).all()
+    for p, name in enumerate(problems):
+        assert list(states.find_missing(name)) == [(name, *at) for at in np.argwhere(~held[p]).tolist()]
+        assert list(states.find_missing(name, 2)) == [(name, 2, *at) for at in np.argwhere(~held[p, 2]).tolist()]
 
 
 def test_columns_that_a_part_lacks_are_unknown(tmp_path):

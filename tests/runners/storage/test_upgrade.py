@@ -63,7 +63,7 @@ def test_a_fit_reads_off_an_upgraded_run_what_it_reads_off_the_old_one(tmp_path,
     for field in ("solutions", "scores", "searches"):
         assert same(*(getattr(found.rows, field) for found in pools))
     judged = [found.rows.verifications for found in pools]
-    assert np.array_equal(judged[0].cells, judged[1].cells)
+    assert np.array_equal(judged[0].verdicts.cells, judged[1].verdicts.cells)
     assert same(*(rows.read_times(rows.problems) for rows in judged))
     assert pools[0].problem_ids == pools[1].problem_ids
     assert pools[0].notes == pools[1].notes
