@@ -1,24 +1,26 @@
 """Time and peak memory of reading runs of 1 to 100 million verifications, drawn against their rows.
 
-    python -m benchmarks.run_size measure FOLDER [VERIFICATIONS …] [STEP …]
+    python -m benchmarks.run_size measure FOLDER [SHAPE …] [STEP …]
     python -m benchmarks.run_size draw
 
-`measure` writes synthetic runs of 500 problems × 64 solutions with that many verifications of each solution (32, 96,
-320, 960 and 3,125 if not given) into the folder, where they stay, and takes these steps, or those that are named, with
-each of them in a process of its own:
+`measure` writes synthetic runs into the folder, where they stay. A shape is a number of problems, of solutions of each
+and of verifications of each solution, such as 500x64x32. If none is given, they are those of `SERIES`, in which one of
+the three numbers grows. It takes these steps, or those that are named, with each of them in a process of its own:
 
 - fit: `isocompute fit`, from the check of the run to the profile's file;
 - check: `isocompute check`;
 - resume: what a sweep does before its first request, the check included;
 - runs: `isocompute runs`.
 
-Its results are docs/run_size.csv, from which `draw` makes the figure and the table of docs/run_size.md.
+Compiled loops are kept on disk, so a small run is fitted first, or the first fit would compile them. The results are
+docs/run_size.csv, from which `draw` makes the figure and the table of docs/run_size.md.
 """
 
 from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 import resource
 import subprocess
@@ -26,6 +28,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,10 +37,19 @@ from benchmarks.synthetic_runs import write_synthetic_run
 if TYPE_CHECKING:
     import pandas as pd
 
-PROBLEMS, SOLUTIONS = 500, 64
-VERIFICATIONS = (32, 96, 320, 960, 3125)
+Shape = tuple[int, int, int]
+SERIES: dict[str, tuple[Shape, ...]] = {
+    "500 × 16 × V": tuple((500, 16, each) for each in (128, 384, 1280, 3840, 12500)),
+    "500 × 64 × V": tuple((500, 64, each) for each in (32, 96, 320, 960, 3125)),
+    "P × 64 × 32": tuple((problems, 64, 32) for problems in (150, 500, 1500)),
+}
+"""From V = 128 on all runs of the first have the same estimates, so that only the rows grow. In the second they end at
+smaller V where there are fewer verifications, and in the third there are more and more problems."""
+STYLES = ("-", "--", ":")
+SMALL_SHAPE = (12, 8, 4)
 RESULTS, PAGE = Path("docs/run_size.csv"), Path("docs/run_size.md")
-COLUMNS = ("step", "rows", "seconds", "processor_seconds", "megabytes")
+SHAPE_COLUMNS = ("problems", "solutions", "verifications")
+COLUMNS = ("step", *SHAPE_COLUMNS, "rows", "seconds", "processor_seconds", "megabytes")
 
 
 def fit(folder: str) -> None:
@@ -115,35 +127,49 @@ def run_step(step: str, folder: str) -> None:
     print(json.dumps({name: round(value, 1) for name, value in figures.items()}))
 
 
-def measure(folder: str, sizes: Sequence[int], steps: Sequence[str]) -> None:
-    """Measure steps on runs of some sizes; earlier results of other sizes and steps stay in the file."""
-    for each in sizes:
-        path, count = f"{folder}/{PROBLEMS}x{SOLUTIONS}x{each}", PROBLEMS * SOLUTIONS * each
-        if not os.path.exists(path):
-            write_synthetic_run(path, PROBLEMS, SOLUTIONS, each)
+def measure(folder: str, shapes: Sequence[Shape], steps: Sequence[str]) -> None:
+    """Measure steps on runs of some shapes; earlier results of other shapes and steps stay in the file."""
+    if "fit" in steps:
+        measure_step("fit", write_run(folder, SMALL_SHAPE))
+    for shape in shapes:
+        path, key = write_run(folder, shape), dict(zip(SHAPE_COLUMNS, map(str, shape), strict=True))
         for step in steps:
-            add_result({"step": step, "rows": str(count), **{k: str(v) for k, v in measure_step(step, path).items()}})
+            figures = {name: str(value) for name, value in measure_step(step, path).items()}
+            add_result({"step": step, **key, "rows": str(math.prod(shape)), **figures})
+
+
+def write_run(folder: str, shape: Shape) -> str:
+    """Write a synthetic run unless it is there, and return its path."""
+    path = f"{folder}/{'x'.join(map(str, shape))}"
+    if not os.path.exists(path):
+        write_synthetic_run(path, *shape)
+    return path
 
 
 def add_result(row: dict[str, str]) -> None:
-    """Write a result into the file, in the place of an earlier one of the same step and size."""
+    """Write a result into the file, in the place of an earlier one of the same step and shape."""
+
+    def order(each: dict[str, str]) -> tuple[int, ...]:
+        return list(STEPS).index(each["step"]), *(int(each[name]) for name in ("rows", *SHAPE_COLUMNS))
+
     rows = {}
     if RESULTS.exists():
         with RESULTS.open(newline="") as file:
-            rows = {(each["step"], each["rows"]): each for each in csv.DictReader(file)}
-    rows[row["step"], row["rows"]] = row
+            rows = {order(each): each for each in csv.DictReader(file)}
+    rows[order(row)] = row
     with RESULTS.open("w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(sorted(rows.values(), key=lambda each: (list(STEPS).index(each["step"]), int(each["rows"]))))
+        writer.writerows(rows[key] for key in sorted(rows))
 
 
 def list_cells(table: pd.DataFrame) -> list[list[str]]:
-    """Return the rows of the page's table: million verifications, then seconds and memory of each step."""
+    """Return the rows of the page's table: shape, million verifications, then seconds and memory of each step."""
     rows = []
-    for count, group in table.groupby("rows"):
+    for shape, group in table.groupby([*SHAPE_COLUMNS]):
         found = {row.step: f"{row.processor_seconds:,.0f} s, {row.megabytes:,.0f} MB" for row in group.itertuples()}
-        rows.append([f"{count / 1e6:,.1f}", *(found.get(step, "not run") for step in STEPS)])
+        sizes = " × ".join(f"{size:,}" for size in shape)
+        rows.append([sizes, f"{math.prod(shape) / 1e6:,.1f}", *(found.get(step, "not run") for step in STEPS)])
     return rows
 
 
@@ -166,8 +192,13 @@ def draw() -> None:
         for ax, column, title in zip(
             panels, ("processor_seconds", "megabytes"), ("processor seconds", "peak memory, MB"), strict=True
         ):
-            for step, rows in table.groupby("step", sort=False):
-                ax.plot(rows["rows"] / 1e6, rows[column], marker="o", markersize=3, label=step)
+            for i, (step, measured) in enumerate(table.groupby("step", sort=False)):
+                shapes = measured[[*SHAPE_COLUMNS]].apply(tuple, axis=1)
+                for (label, series), style in zip(SERIES.items(), STYLES, strict=True):
+                    rows = measured[shapes.isin(series)]
+                    if len(rows):
+                        ax.plot(rows["rows"] / 1e6, rows[column], style, color=f"C{i}", marker="o", markersize=3,
+                                label=f"{step}, {label}")  # fmt: skip
             ax.set(xscale="log", xlabel="million verifications", title=title)
             ax.grid(alpha=0.25, lw=0.5)
         panels[0].set_yscale("log")
@@ -182,7 +213,9 @@ if __name__ == "__main__":
     if what == "step":
         run_step(*arguments)
     elif what == "measure":
-        sizes = [int(word) for word in arguments[1:] if word not in STEPS]
-        measure(arguments[0], sizes or VERIFICATIONS, [step for step in STEPS if step in arguments] or list(STEPS))
+        words = [word.split("x") for word in arguments[1:] if word not in STEPS]
+        shapes = [(int(problems), int(solutions), int(each)) for problems, solutions, each in words]
+        steps = [step for step in STEPS if step in arguments] or list(STEPS)
+        measure(arguments[0], shapes or list(dict.fromkeys(chain(*SERIES.values()))), steps)
     else:
         draw()
