@@ -4,9 +4,8 @@
     python -m benchmarks.run_size draw
 
 `measure` writes synthetic runs into the folder, where they stay. A shape is a number of problems, of solutions of each
-and of verifications of each solution, such as 500x64x32. If none is given, they are those of `SHAPES`: in one series
-solutions have more and more verifications, in the other one there are more and more problems. It takes these steps, or
-those that are named, with each of them in a process of its own:
+and of verifications of each solution, such as 500x64x32. If none is given, they are those of `SERIES`, in which one of
+the three numbers grows. It takes these steps, or those that are named, with each of them in a process of its own:
 
 - fit: `isocompute fit`, from the check of the run to the profile's file;
 - check: `isocompute check`;
@@ -29,6 +28,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,12 +38,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Shape = tuple[int, int, int]
-PROBLEMS, VERIFICATIONS = 500, 32
-"""The first number of each series, which is all numbers of the other one."""
-SHAPES: tuple[Shape, ...] = (
-    *((PROBLEMS, 64, verifications) for verifications in (32, 96, 320, 960, 3125)),
-    *((problems, 64, VERIFICATIONS) for problems in (150, 1500)),
-)
+SERIES: dict[str, tuple[Shape, ...]] = {
+    "500 × 16 × V": tuple((500, 16, each) for each in (128, 384, 1280, 3840, 12500)),
+    "500 × 64 × V": tuple((500, 64, each) for each in (32, 96, 320, 960, 3125)),
+    "P × 64 × 32": tuple((problems, 64, 32) for problems in (150, 500, 1500)),
+}
+"""From V = 128 on all runs of the first have the same estimates, so that only the rows grow. In the second they end at
+smaller V where there are fewer verifications, and in the third there are more and more problems."""
+STYLES = ("-", "--", ":")
 SMALL_SHAPE = (12, 8, 4)
 RESULTS, PAGE = Path("docs/run_size.csv"), Path("docs/run_size.md")
 SHAPE_COLUMNS = ("problems", "solutions", "verifications")
@@ -164,7 +166,7 @@ def add_result(row: dict[str, str]) -> None:
 def list_cells(table: pd.DataFrame) -> list[list[str]]:
     """Return the rows of the page's table: shape, million verifications, then seconds and memory of each step."""
     rows = []
-    for shape, group in sorted(table.groupby([*SHAPE_COLUMNS]), key=lambda pair: (pair[0][0] != PROBLEMS, pair[0])):
+    for shape, group in table.groupby([*SHAPE_COLUMNS]):
         found = {row.step: f"{row.processor_seconds:,.0f} s, {row.megabytes:,.0f} MB" for row in group.itertuples()}
         sizes = " × ".join(f"{size:,}" for size in shape)
         rows.append([sizes, f"{math.prod(shape) / 1e6:,.1f}", *(found.get(step, "not run") for step in STEPS)])
@@ -190,12 +192,13 @@ def draw() -> None:
         for ax, column, title in zip(
             panels, ("processor_seconds", "megabytes"), ("processor seconds", "peak memory, MB"), strict=True
         ):
-            for step, rows in table.groupby("step", sort=False):
-                more = rows[rows["problems"] == PROBLEMS]
-                (line,) = ax.plot(more["rows"] / 1e6, more[column], marker="o", markersize=3, label=step)
-                if (other := rows[rows["verifications"] == VERIFICATIONS])["problems"].nunique() > 1:
-                    style = {"color": line.get_color(), "linestyle": ":", "marker": "s", "markersize": 3}
-                    ax.plot(other["rows"] / 1e6, other[column], **style, label=f"{step}, more problems")
+            for i, (step, measured) in enumerate(table.groupby("step", sort=False)):
+                shapes = measured[[*SHAPE_COLUMNS]].apply(tuple, axis=1)
+                for (label, series), style in zip(SERIES.items(), STYLES, strict=True):
+                    rows = measured[shapes.isin(series)]
+                    if len(rows):
+                        ax.plot(rows["rows"] / 1e6, rows[column], style, color=f"C{i}", marker="o", markersize=3,
+                                label=f"{step}, {label}")  # fmt: skip
             ax.set(xscale="log", xlabel="million verifications", title=title)
             ax.grid(alpha=0.25, lw=0.5)
         panels[0].set_yscale("log")
@@ -212,6 +215,7 @@ if __name__ == "__main__":
     elif what == "measure":
         words = [word.split("x") for word in arguments[1:] if word not in STEPS]
         shapes = [(int(problems), int(solutions), int(each)) for problems, solutions, each in words]
-        measure(arguments[0], shapes or SHAPES, [step for step in STEPS if step in arguments] or list(STEPS))
+        steps = [step for step in STEPS if step in arguments] or list(STEPS)
+        measure(arguments[0], shapes or list(dict.fromkeys(chain(*SERIES.values()))), steps)
     else:
         draw()
