@@ -6,6 +6,7 @@ Commands import their modules when they run, so that `plan` starts fast.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator
@@ -84,6 +85,9 @@ def handle_version_option(version: VersionOption = False) -> None:
     """Carry the option that asks for the version."""
 
 
+COMPLETION_PATTERN = re.compile(r"_[A-Z_]+_COMPLETE")
+"""Names of the variables by which a shell asks for the words that may follow."""
+
 USAGE_ERROR: type[Exception] = typer.BadParameter.__bases__[0]
 """The error for arguments that do not fit, of click or of typer's own copy of it."""
 
@@ -93,12 +97,15 @@ def run_application(application: typer.Typer) -> Any:
     # The matrix products of a plan are small: numpy's threads would wait for each other longer than they compute.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     replace_unknown_characters()
+    drop_nonsense_variables()
     streams = sys.stdout, sys.stderr
     try:
         with block_standard_input():
             code = application(standalone_mode=False)
         flush_output()
-    except SystemExit:  # typer and Rich end so when the reader of a pipe is gone; typer has replaced the streams
+    except SystemExit as ended:  # typer and Rich end so when the reader of a pipe is gone
+        if not ended.code or any(COMPLETION_PATTERN.fullmatch(name) for name in os.environ):
+            raise
         sys.stdout, sys.stderr = streams
         print_error("The output was closed before all of it was written.")
     except USAGE_ERROR as error:
@@ -118,6 +125,16 @@ def run_application(application: typer.Typer) -> Any:
     else:
         sys.exit(code if isinstance(code, int) else 0)
     sys.exit(2)
+
+
+def drop_nonsense_variables() -> None:
+    """Ignore variables of the terminal that are no number of characters, and words for completion that are no text."""
+    for name in ("COLUMNS", "LINES", "TERMINAL_WIDTH"):
+        if name in os.environ and not re.fullmatch(r"[1-9][0-9]{1,3}", os.environ[name]):
+            del os.environ[name]
+    for name in [name for name, value in os.environ.items() if COMPLETION_PATTERN.fullmatch(name)]:
+        if not os.environ[name].isprintable():
+            del os.environ[name]
 
 
 def print_error(sentence: str) -> None:

@@ -56,6 +56,10 @@ class ModelPlan:
         return self.options[0].candidate
 
 
+MOST_MODELS = 32
+"""The most models that are compared at once."""
+
+
 def make_model_plan(profiles: Sequence[Profile], request: PlanRequest) -> ModelPlan:
     """Recommend a model, a strategy and its allocation within a budget that all models share.
 
@@ -65,12 +69,12 @@ def make_model_plan(profiles: Sequence[Profile], request: PlanRequest) -> ModelP
 
     Raises:
         BudgetError: there is no budget, or it pays for no solution of any model.
-        ConfigError: there are fewer than two profiles, the cost model does not compare the models, or an argument has
+        ConfigError: there are fewer than two profiles or more than 32, the cost model does not compare the models, or an argument has
             no meaning for several models.
         DataError: the profiles share too few problems, or a cost is unknown.
     """
-    if len(profiles) < 2:
-        raise ConfigError(f"Models are compared from two or more profiles; got {len(profiles)}.")
+    if not 2 <= len(profiles) <= MOST_MODELS:
+        raise ConfigError(f"Models are compared from 2 to {MOST_MODELS} profiles; got {len(profiles)}.")
     budget = request.budget
     if budget is None or request.target is not None or request.latency is not None:
         raise BudgetError("Several profiles are compared within a budget; a target or a latency is for one profile.")

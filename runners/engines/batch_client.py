@@ -30,7 +30,7 @@ from isocompute.runners.engines.redaction import (
     redact_message,
 )
 from isocompute.runners.engines.server_client import CONNECT_SECONDS, RETRIED_STATUSES, LostResponseError
-from isocompute.runners.engines.servers import draw_backoff, parse_retry_after, parse_servers
+from isocompute.runners.engines.servers import check_proxies, draw_backoff, parse_retry_after, parse_servers
 
 TOKEN_KEY = "isocompute"
 """The key of a batch's metadata for the token of its record."""
@@ -129,6 +129,7 @@ class BatchClient:
 
     def __init__(self, what: str, urls: Any, timeout: float, patience: float, backoff: float, key_env: str) -> None:
         servers, secrets = parse_servers(urls, key_env, what)
+        check_proxies(what)
         if len(servers) > 1:
             raise ConfigError(f"The {what} takes one URL, because a batch is known to one server; got {len(servers)}.")
         numbers = {"timeout": timeout, "patience": patience, "backoff": backoff}

@@ -36,7 +36,14 @@ from isocompute.runners.engines.redaction import (
     cut_message,
     redact_message,
 )
-from isocompute.runners.engines.servers import Server, Servers, draw_backoff, parse_retry_after, parse_servers
+from isocompute.runners.engines.servers import (
+    Server,
+    Servers,
+    check_proxies,
+    draw_backoff,
+    parse_retry_after,
+    parse_servers,
+)
 
 RETRIED_STATUSES = {408, 409, 429}
 REFUSED_STATUSES = {400, 413, 422}
@@ -102,6 +109,7 @@ class ServerClient(ABC, Generic[RequestT, ResultT]):
         if fault := find_bad_option((CONCURRENCY, *SERVER_OPTIONS), numbers):
             raise ConfigError(f"The {what}: {fault}.")
         servers, secrets = parse_servers(urls, key_env, what)
+        check_proxies(what)
         self.redact = build_redactor(secrets)
         self.redact_text = build_text_redactor(secrets)
         self.servers = Servers(servers, backoff, patience)

@@ -16,10 +16,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from importlib.util import find_spec
 from urllib.parse import quote, unquote, urlsplit
+from urllib.request import getproxies
 
 from isocompute.errors import ConfigError, EngineError
 from isocompute.runners.urls import redact_url
+
+PROXIED_SCHEMES = ("http", "https", "all")
+"""The schemes whose proxies the environment may name."""
 
 LONGEST_REST_SECONDS = 60.0
 """Most seconds of a backoff or a rest."""
@@ -170,6 +175,34 @@ def parse_servers(
             secrets |= {login, secret, quote(secret, safe="")}
         servers.append(server)
     return servers, secrets - {""}
+
+
+def check_proxies(what: str) -> None:
+    """Raise unless the proxies in the environment can be used; their URLs may hold a password, and are not shown.
+
+    Args:
+        what: what calls the servers, for errors.
+
+    Raises:
+        ConfigError: one cannot; the message names its variable.
+    """
+    for scheme, url in getproxies().items():
+        if scheme not in PROXIED_SCHEMES:
+            continue
+        try:
+            parts = urlsplit(url if "://" in url else f"http://{url}")
+            usable = bool(parts.hostname) and parts.port != 0 and url.isascii() and url.isprintable()
+        except ValueError:
+            usable = False
+        if usable and parts.scheme in ("socks5", "socks5h"):
+            usable = find_spec("socksio") is not None
+        elif usable:
+            usable = parts.scheme in ("http", "https")
+        if not usable:
+            raise ConfigError(
+                f"The {what} cannot use the proxy in the environment variable {scheme}_proxy; it must be a URL such as "
+                "http://proxy:3128, and socks5:// needs the package socksio."
+            )
 
 
 def parse_retry_after(header: str | None, now: float) -> float | None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from tests.hostile.cases import HostileInput, Maker, link_to, make_fifo, make_folder
 from tests.hostile.kinds.numbers import LONG_INTEGER, LONG_MARK, draw_leaves, name_path
+from tests.hostile.kinds.packed import make_archive
 from tests.hostile.material import ROOT, change_value
 
 GOLDEN = ROOT / "tests" / "golden" / "imports"
@@ -92,6 +93,11 @@ def read_log(file: str) -> list[Any]:
     return [json.loads(line) for line in text.splitlines()] if file.endswith(".jsonl") else [json.loads(text)]
 
 
+def write_long(start: str, length: int, end: str) -> Maker:
+    """Return a function that writes a file with a long text in it."""
+    return lambda path: path.write_text(start + "x" * length + end, encoding="utf-8") and None
+
+
 def write_log(documents: list[Any]) -> str:
     text = "\n".join(json.dumps(document) for document in documents) + "\n"
     return text.replace(str(LONG_MARK), LONG_INTEGER)
@@ -143,7 +149,7 @@ def change_whole(rng: random.Random, documents: list[Any], name: str) -> dict[st
         "gzip": gzip.compress(good.encode()),
         "pickle": b"\x80\x04\x95\x1a\x00\x00\x00\x00\x00\x00\x00\x8c\x05posix\x94\x8c\x06system\x94\x93\x94.",
         "html": "<!doctype html><script>alert(1)</script>",
-        "long-line": '{"a": "' + "x" * 20_000_000 + '"}\n',
+        "long-line": write_long('{"a": "', 20_000_000, '"}\n'),
         "many-lines": "{}\n" * 300_000,
         "pipe": make_fifo,
         "folder": make_folder,
@@ -167,7 +173,7 @@ def generate_folders() -> Iterator[HostileInput]:
         "deep": {first: "- " * 5000},
         "deep-flow": {first: "[" * 100_000},
         "binary": {first: "x: !!binary aGk=\n"},
-        "large": {first: "x: '" + "y" * 20_000_000 + "'\n"},
+        "large": {first: write_long("x: '", 20_000_000, "'\n")},
         "keys": {first: "".join(f"k{i}: 1\n" for i in range(100_000))},
         "digits": {first: f"samples: [{LONG_INTEGER}]\n"},
         "pipe": {"solutions/9.yaml": make_fifo},
@@ -201,7 +207,7 @@ def generate_csv(rng: random.Random) -> Iterator[HostileInput]:
     """Yield tables in CSV."""
     head = ["problem_id", "gold", "solution"]
     row = ["a", "5", "\\boxed{5}"]
-    tables: dict[str, str | bytes] = {
+    tables: dict[str, str | bytes | Maker] = {
         "header-only": write_rows([head]),
         "no-header": write_rows([row, row]),
         "columns": write_rows([head + [f"c{i}" for i in range(20_000)], row + ["x"] * 20_000]),
@@ -218,7 +224,7 @@ def generate_csv(rng: random.Random) -> Iterator[HostileInput]:
         "mark-twice": b"\xef\xbb\xbf\xef\xbb\xbfproblem_id,gold,solution\na,5,x\n",
         "utf-16": write_rows([head, row]).encode("utf-16"),
         "latin": b"problem_id,gold,solution\na,5,\xe4\n",
-        "field": write_rows([head, ["a", "5", "x" * 30_000_000]]),
+        "field": write_long("problem_id,gold,solution\na,5,", 30_000_000, "\n"),
         "formula": write_rows([head, ["=cmd|' /C calc'!A0", "5", "x"]]),
         "dates": write_rows([head, ["a", "2024-01-01", "x"]]),
         "many": write_rows([head, *([row] * 30_000)]),
@@ -283,13 +289,15 @@ def generate_archives(rng: random.Random) -> Iterator[HostileInput]:
         "zip-in-zip": zip_log(whole | {sample: zip_log(whole)}),
         "comment": zip_log(whole) + b"x" * 70_000,
         "before": b"x" * 100_000 + zip_log(whole),
-        "spaces": zip_log(whole | {sample: whole[sample] + b" " * (200 << 20)}),
         "deep": zip_log(whole | {sample: b'{"id":' * 50_000 + b"1" + b"}" * 50_000}),
     }
     for path in draw_leaves(rng, content, 18):
         value = rng.choice(sorted(VALUES))
         changed = write_log([change_value(content, path, VALUES[value])]).encode()
         archives[f"{name_path(path)}-{value}"] = zip_log(whole | {sample: changed})
+    command = ("import", "inspect-ai", "l.eval", "-o", "out/r")
+    large = make_archive(whole, sample, lambda: whole[sample] + b" " * (200 << 20))
+    yield HostileInput("logs-eval-spaces", command, {"l.eval": large}, slow=True)
     for name, archive_bytes in archives.items():
         yield HostileInput(
             f"logs-eval-{name}", ("import", "inspect-ai", "l.eval", "-o", "out/r"), {"l.eval": archive_bytes}

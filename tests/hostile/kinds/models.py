@@ -216,7 +216,7 @@ TEMPLATES: dict[str, Any] = {
 def generate(rng: random.Random) -> Iterator[HostileInput]:
     """Yield the inputs of this kind."""
     folders = FOLDERS | {f"weights-garbled-{i}": edit_weights(rng) for i in range(6)}
-    for name, change in folders.items():
+    for number, (name, change) in enumerate(folders.items()):
         sweep = SMALL | {"solver": {"model": "./m", "prompt": "lab-solve", "max_tokens": 4}}
         dry = ("--dry-run",) if rng.random() < 0.25 else ()
         yield HostileInput(
@@ -224,6 +224,7 @@ def generate(rng: random.Random) -> Iterator[HostileInput]:
             ("sweep", "s.yaml", *dry),
             {"m": change_folder(change), "s.yaml": dump_json(sweep)},
             writes_rows=True,
+            slow=number % 5 != 0,  # each loads torch
         )
     for name, template in TEMPLATES.items():
         sweep = SMALL | {"solver": {"model": "./m", "prompt": "lab-solve", "max_tokens": 4, "chat": True}}
@@ -233,6 +234,7 @@ def generate(rng: random.Random) -> Iterator[HostileInput]:
             ("sweep", "s.yaml"),
             {"m": change_folder(change), "s.yaml": dump_json(sweep)},
             writes_rows=True,
+            slow=True,
         )
     yield from generate_template_files()
 
@@ -265,7 +267,9 @@ def generate_template_files() -> Iterator[HostileInput]:
     }  # fmt: skip
     for name, given in options.items():
         sweep = SMALL | {"solver": {"model": str(SOLVER), "prompt": "lab-solve", "max_tokens": 4, "options": given}}
-        yield HostileInput(f"models-option-{name}", ("sweep", "s.yaml"), {"s.yaml": dump_json(sweep)}, writes_rows=True)
+        yield HostileInput(
+            f"models-option-{name}", ("sweep", "s.yaml"), {"s.yaml": dump_json(sweep)}, writes_rows=True, slow=True
+        )
         scorer = {"kind": "lab", "model": str(DATA / "lab" / "prm"), "engine": "transformers", "options": given}
         sweep = SMALL | {"solver": {"model": str(SOLVER), "prompt": "lab-solve", "max_tokens": 4}, "scorer": scorer}
         yield HostileInput(

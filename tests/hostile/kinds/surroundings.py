@@ -89,7 +89,6 @@ VARIABLES: dict[str, Mapping[str, str | None]] = {
     "hash": {"PYTHONHASHSEED": "0", "PYTHONOPTIMIZE": "2"},
     "no-bytecode": {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPYCACHEPREFIX": "/proc/nowhere"},
     "unbuffered": {"PYTHONUNBUFFERED": "1"},
-    "rich-forced": {"TTY_COMPATIBLE": "1", "FORCE_COLOR": None},
     "typer-width": {"TERMINAL_WIDTH": "many", "_TYPER_FORCE_DISABLE_TERMINAL": "x"},
     "typer-width-negative": {"TERMINAL_WIDTH": "-3"},
     "bad-bytes": {"LC_MESSAGES": "\udcff\udcfe", "USER": "\udcff"},
