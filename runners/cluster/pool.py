@@ -110,7 +110,7 @@ class ReplicaPool:
                     began = time.monotonic()
                     answered = self._wait_for_answers(POOL_POLL_SECONDS)
                     self.listened += time.monotonic() - began
-                    answered += self._end_silent_replicas()
+                    answered += self._release_silent_replicas()
                 yield from answered
         finally:
             self.dispatcher.drop_requests()
@@ -261,7 +261,7 @@ class ReplicaPool:
             self.note(f"The node {replica.node} is being drained; the {self.plan.role}'s replica there ends its work.")
         return answered
 
-    def _end_silent_replicas(self) -> list[tuple[Any, Any]]:
+    def _release_silent_replicas(self) -> list[tuple[Any, Any]]:
         """End the replicas that hang; return the requests that fail, with their answers.
 
         Raises:
