@@ -20,7 +20,7 @@ VERBS = frozenset(
     certify check choose claim classify clean clear clip close code collect combine compare complete compute convert
     copy count cut decide decode derive describe detect digest divide download draw drop enclose encode enter
     enumerate escape estimate evaluate exclude execute expand explain explore extend extract extrapolate fetch fill
-    filter find finish fit flatten flush fold follow format gather get grade group grow guard handle hash hold
+    filter find finish fit flatten flush fold follow forget format gather get grade group grow guard handle hash hold
     identify ignore import infer insert install integrate interpolate invert join judge keep kill label launch limit
     link list load locate lock log make map mark mask match measure merge move multiply name normalise note open
     order pack pad parse pause permute pick place predict prefer prepare price print prompt propose protect prune

@@ -68,7 +68,7 @@ class PooledReplica(ReplicaLoad):
         self.created_at = self.looked_at = self.busy_at = self.answered_at = time.monotonic()
         self.began_at: float | None = None
         self.heard_at = 0.0
-        """When it last answered, began to load or got requests while it held none, by the pool's clock of silences."""
+        """The time of its last answer, of its load or of its first requests, by the pool's clock of silences."""
 
     @property
     def is_loading(self) -> bool:

@@ -4,9 +4,9 @@ Its replicas are placed, load the model, serve, and go: when their node is drain
 do, or when they die. A replica that died is replaced; what it held goes to others. The pool gives up only if replicas
 die again and again and nothing is answered in between.
 
-A replica may also hang: its process lives, and it answers nothing. One that holds requests and has answered none for
-`timeout` seconds is ended and counts as dead; so is one that loads for longer than an hour and than `timeout`. Only the
-time in which the pool listens is counted, so that answers that wait for a slow reader make no replica silent.
+A replica may also hang: its process lives, and it answers nothing. One that holds requests and has answered none for a
+given time is ended and counts as dead; so is one that loads for longer than an hour. Only the time in which the pool
+listens is counted, so that answers that wait for a slow reader make no replica silent.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class ReplicaPool:
                     began = time.monotonic()
                     answered = self._wait_for_answers(POOL_POLL_SECONDS)
                     self.listened += time.monotonic() - began
-                    answered += self._end_silent_replicas()
+                    answered += self._release_silent_replicas()
                 yield from answered
         finally:
             self.dispatcher.drop_requests()
@@ -261,7 +261,7 @@ class ReplicaPool:
             self.note(f"The node {replica.node} is being drained; the {self.plan.role}'s replica there ends its work.")
         return answered
 
-    def _end_silent_replicas(self) -> list[tuple[Any, Any]]:
+    def _release_silent_replicas(self) -> list[tuple[Any, Any]]:
         """End the replicas that hang; return the requests that fail, with their answers.
 
         Raises:
