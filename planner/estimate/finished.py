@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.storage.expected import ExpectedRows
 from isocompute.runners.storage.provenance import extract_origin
-from isocompute.runners.storage.run import Run, retry_gone_parts
+from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.run_folder import retry_gone_parts
 from isocompute.runners.storage.scan import scan_table
 from isocompute.runners.storage.schema import (
     PROBLEMS_TABLE,

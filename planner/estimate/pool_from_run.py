@@ -39,7 +39,8 @@ from isocompute.runners.storage.imported_scores import (
     has_missing_step,
 )
 from isocompute.runners.storage.provenance import ImportedRun, extract_model_sizes, extract_origin, read_grader_title
-from isocompute.runners.storage.run import Run, retry_gone_parts
+from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.run_folder import retry_gone_parts
 from isocompute.runners.storage.schema import (
     PROBLEMS_TABLE,
     SEARCHES_TABLE,

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from isocompute.runners.engines import Completion, Request
-from isocompute.runners.storage.run import Run, retry_gone_parts
+from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.run_folder import retry_gone_parts
 from isocompute.runners.storage.schema import SOLUTIONS_TABLE, VERIFICATIONS_TABLE, RunTable
 
 SILENT_BATCH_SIZE, SILENT_BATCH_PROBLEMS = 32, 4

@@ -25,7 +25,8 @@ from isocompute.runners.storage.files import MANIFEST_FILE
 from isocompute.runners.storage.part_names import PART_FILE_PATTERN, select_parts
 from isocompute.runners.storage.provenance import ImportedRun, extract_origin
 from isocompute.runners.storage.row_states import RowStates
-from isocompute.runners.storage.run import GonePartError, Run, retry_gone_parts
+from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.run_folder import GonePartError, retry_gone_parts
 from isocompute.runners.storage.schema import (
     JUDGEMENT_TABLES,
     PROBLEMS_TABLE,

@@ -10,7 +10,8 @@ from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.parsing.kinds import count_solution_kinds, count_verification_kinds
 from isocompute.runners.storage.digests import digest_text
 from isocompute.runners.storage.provenance import ImportedRun, extract_origin
-from isocompute.runners.storage.run import Run, retry_gone_parts
+from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.run_folder import retry_gone_parts
 from isocompute.runners.storage.scan import scan_last_rows
 from isocompute.runners.storage.schema import SOLUTIONS_TABLE, VERIFICATIONS_TABLE
 

@@ -19,7 +19,8 @@ from isocompute.runners.grading import Grader
 from isocompute.runners.parsing.verdicts import VERDICT_READER
 from isocompute.runners.prompts import Prompt
 from isocompute.runners.storage.provenance import GOLD_AS_GIVEN, UPGRADED_KEY, read_grader_title
-from isocompute.runners.storage.run import RUN_FORMAT, Run, retry_gone_parts
+from isocompute.runners.storage.run import RUN_FORMAT, Run
+from isocompute.runners.storage.run_folder import retry_gone_parts
 from isocompute.runners.storage.scan import scan_table
 from isocompute.runners.storage.schema import (
     NODES_TABLE,

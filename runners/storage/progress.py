@@ -21,7 +21,8 @@ from isocompute.runners.storage.files import MANIFEST_FILE
 from isocompute.runners.storage.locking import LOCK_FILE_PATTERN
 from isocompute.runners.storage.part_names import PART_FILE_PATTERN
 from isocompute.runners.storage.provenance import ImportedRun, extract_origin
-from isocompute.runners.storage.run import Run, retry_gone_parts
+from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.run_folder import retry_gone_parts
 from isocompute.runners.storage.scan import scan_last_rows
 from isocompute.runners.storage.schema import (
     PROBLEMS_TABLE,

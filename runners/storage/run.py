@@ -25,31 +25,27 @@ import io
 import json
 import os
 import posixpath
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import count
 from secrets import token_hex
-from typing import Any, TypeVar
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from isocompute.errors import DataError, IsocomputeError, RunError
+from isocompute.errors import DataError, RunError
 from isocompute.limits import require_memory
 from isocompute.runners.documents import parse_json_document
 from isocompute.runners.storage.files import (
     MANIFEST_FILE,
-    describe_store_error,
-    locate_store,
     open_regular_file,
     read_file,
     read_object,
-    replace_file,
 )
-from isocompute.runners.storage.leases import LOCK_FILE, HeldLease
-from isocompute.runners.storage.locking import LOCK_FILE_PATTERN, RunLock, lock_run
+from isocompute.runners.storage.leases import LOCK_FILE
+from isocompute.runners.storage.locking import RunLock, lock_run
 from isocompute.runners.storage.parquet_sizes import read_parquet_table
 from isocompute.runners.storage.part_names import (
     JOINED_FORMAT,
@@ -62,6 +58,7 @@ from isocompute.runners.storage.part_names import (
     select_parts,
 )
 from isocompute.runners.storage.parts import PartWriter, build_arrow_table, encode_parquet
+from isocompute.runners.storage.run_folder import GonePartError, RunFolder
 from isocompute.runners.storage.schema import OVERLAYS, TABLES, RunTable
 
 RUN_FORMAT = 2
@@ -73,69 +70,16 @@ READABLE_FORMATS = (1, 2, 3)
 LEASE_KEY = "lease"
 """The key of a manifest or an overlay in a store for the token of the lease under which it was written."""
 
-MAX_KEPT_BYTES = 2**30
-"""The largest file that an engine keeps in a run."""
-
 SMALL_PART_BYTES = 2**20
 """The most bytes of a part that is read from a store in one request, even if not all columns are asked for."""
 
-TEMPORARY_FILE_PATTERN = re.compile(
-    r"(?:part-\d+(?:-[0-9a-f]+)?\.parquet|parts-\d+-\d+-[0-9a-f]+\.parquet|manifest\.json)\.\d+\.tmp"
-)
-"""Names of unfinished files of a run: the final name, followed by the number of the writing process."""
 
-
-class GonePartError(RunError):
-    """A part was listed, and is gone: its rows are in a joined part now, if the run is whole."""
-
-
-ReadResult = TypeVar("ReadResult")
-
-
-def retry_gone_parts(read: Callable[[], ReadResult]) -> ReadResult:
-    """Return what a function reads that lists parts; it begins anew if a part is gone, because parts were joined.
-
-    Raises:
-        GonePartError: it was gone four times.
-    """
-    for _ in range(3):
-        with suppress(GonePartError):
-            return read()
-    return read()
-
-
-class Run:
+class Run(RunFolder):
     """A run's folder, on a local disk or in a store that fsspec reaches.
 
     Args:
         path: the folder; ``runs/lab`` or ``s3://bucket/runs/lab``.
     """
-
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        short = str(path).rstrip("/")
-        self.path = str(path) if short.endswith(":") or not short else short  # '/' and 's3://' keep their slash
-        self.place = locate_store(self.path, "The run")
-        self.fs, self.root, self.local = self.place.fs, self.place.root, self.place.local
-        self.held: RunLock | None = None
-        """The lock of the run; None unless this process holds it."""
-        self.writer = ""
-        """A token in the names of the parts that this process writes, if others write the run too."""
-        self._sizes: dict[str, int] = {}
-        """The bytes of the parts that a store listed."""
-        self._made_folders: set[str] = set()
-
-    @property
-    def exists(self) -> bool:
-        """True if the folder has a manifest."""
-        path = posixpath.join(self.root, MANIFEST_FILE)
-        with self._translate_read_errors(path):
-            return bool(self.fs.exists(path))
-
-    @property
-    def is_folder(self) -> bool:
-        """True if there is a folder, whatever it holds."""
-        with self._translate_read_errors(self.root):
-            return bool(self.fs.isdir(self.root))
 
     def read_manifest(self) -> dict[str, Any]:
         """Return the manifest.
@@ -169,19 +113,6 @@ class Run:
                 "one."
             )
         return manifest
-
-    def find_foreign_file(self) -> str | None:
-        """Return the path of a file or folder that does not belong to a run; None if there is no such path."""
-        for path in self._list_folder(self.root):
-            name = posixpath.basename(path)
-            if name in TABLES and self.fs.isdir(path):
-                if foreign := [
-                    p for p in self._list_folder(path) if not PART_FILE_PATTERN.search(p) and not self._is_temporary(p)
-                ]:
-                    return foreign[0]
-            elif not (name == MANIFEST_FILE or LOCK_FILE_PATTERN.fullmatch(name) or self._is_temporary(path)):
-                return path
-        return None
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         """Write the manifest whole or not at all; equal content gives equal bytes."""
@@ -236,20 +167,6 @@ class Run:
         for part in parts:
             with self._translate_write_errors(part.path), suppress(FileNotFoundError):
                 self.fs.rm_file(part.path)
-
-    def _list_folder(self, folder: str) -> list[str]:
-        """Return the paths in a folder; empty if the folder does not exist."""
-        with self._translate_read_errors(folder):
-            return sorted(self.fs.ls(folder, detail=False)) if self.fs.isdir(folder) else []
-
-    def _is_temporary(self, path: str) -> bool:
-        """Return whether a path is an unfinished file of this run."""
-        folder, name = posixpath.split(path)
-        root = self.root.rstrip("/")
-        in_run_folder = folder == root
-        in_table_folder = posixpath.basename(folder) in TABLES and posixpath.dirname(folder) == root
-        in_place = in_run_folder if name.startswith(MANIFEST_FILE) else in_table_folder
-        return TEMPORARY_FILE_PATTERN.fullmatch(name) is not None and in_place
 
     def read_table(self, table: RunTable, columns: list[str] | None = None) -> pa.Table:
         """Read all parts of a table, or some of its columns, and check the columns and required values.
@@ -380,16 +297,6 @@ class Run:
             content = content.replace_schema_metadata({LEASE_KEY: self._lease.lease.writer})
         self._put_file(posixpath.join(self.root, table.name, name), encode_parquet(content), replaces)
 
-    def read_kept_files(self, folder: str) -> dict[str, bytes]:
-        """Return the content of the files in a folder that is no table, by path; empty if there is no such folder."""
-        paths = self._list_folder(posixpath.join(self.root, folder))
-        with self._translate_read_errors(folder):
-            return {path: read_object(self.fs, path, MAX_KEPT_BYTES) for path in paths if not path.endswith(".tmp")}
-
-    def write_kept_file(self, folder: str, name: str, content: bytes) -> None:
-        """Write a file into a folder that is no table, whole or not at all."""
-        self._put_file(posixpath.join(self.root, folder, name), content, replaces=True)
-
     def open_writer(
         self, table: RunTable, seconds: float = 5.0, rows: int = 50_000, after: PartWriter | None = None
     ) -> PartWriter:
@@ -424,87 +331,6 @@ class Run:
         """The command to use on a damaged run, as the end of an error message."""
         return f"`isocompute check {self.path}` says what would be lost"
 
-    def verify_lock(self) -> None:
-        """Raise if this process locked the run and has lost the lock.
-
-        Raises:
-            RunError: the run was moved or deleted, or another process took it.
-        """
-        if self.held is not None:
-            self.held.verify()
-
-    @property
-    def _lease(self) -> HeldLease | None:
-        """The lease of a run in a store that this process holds; None of others."""
-        return self.held if isinstance(self.held, HeldLease) else None
-
-    def _put_file(self, path: str, content: bytes, replaces: bool = False) -> None:
-        """Write a file whole or not at all.
-
-        Args:
-            path: the file.
-            content: its bytes.
-            replaces: whether the file may exist; then a store replaces the version that is there now.
-        """
-        with self._translate_write_errors(path):
-            self.verify_lock()  # without the check, a moved folder would be created again
-            folder = posixpath.dirname(path)
-            if self.local or folder not in self._made_folders:
-                self.fs.makedirs(folder, exist_ok=True)
-                self._made_folders.add(folder)
-            if self.local:
-                replace_file(path, content, f"{path}.{os.getpid()}.tmp")
-            else:
-                try:
-                    if replaces and self._lease is not None:
-                        self._lease.replace_object(path, content)
-                    else:
-                        self.fs.pipe_file(path, content)  # stores publish an object when its upload is complete
-                except BaseException:
-                    if self.held is not None:
-                        self.held.write_failed = True  # it may arrive all the same
-                    raise
-
-    def _name_file(self, path: str) -> str:
-        """Return a file of the run as its user would name it: in a store with its URL."""
-        return path if self.local else self.path + path.removeprefix(self.root)
-
-    @contextmanager
-    def _translate_read_errors(self, path: str) -> Iterator[None]:
-        """Turn read errors of the disk or store into RunError.
-
-        pyarrow raises an OSError without an errno for a damaged file; that one is passed on.
-        """
-        try:
-            yield
-        except (pa.ArrowException, IsocomputeError):
-            raise
-        except Exception as error:  # each store has its own error classes
-            if self.local and not isinstance(error, OSError):
-                raise
-            if type(error) is OSError and error.errno is None:
-                raise
-            kind = GonePartError if isinstance(error, FileNotFoundError) else RunError
-            raise kind(
-                f"{self._name_file(path)} cannot be read: {describe_store_error(error)}; its content may be intact, so "
-                "nothing was changed."
-            ) from None
-
-    @contextmanager
-    def _translate_write_errors(self, path: str) -> Iterator[None]:
-        """Turn write errors of the disk or store into RunError."""
-        try:
-            yield
-        except IsocomputeError:
-            raise
-        except Exception as error:  # each store has its own error classes
-            if self.local and not isinstance(error, OSError):
-                raise
-            raise RunError(
-                f"{self._name_file(path)} could not be written: {describe_store_error(error)}. What was written before "
-                "is intact; run the same command again to continue."
-            ) from None
-
     @contextmanager
     def lock(self) -> Iterator[RunLock]:
         """Lock the run for one writing process, and remove the unfinished files of a killed one.
@@ -520,15 +346,6 @@ class Run:
             if self.held.has_predecessor:
                 self._exclude_late_parts()
             yield self.held
-
-    @contextmanager
-    def hold_lock(self, lock: RunLock) -> Iterator[None]:
-        """Write under a lock that was taken elsewhere, while the block runs."""
-        self.held = lock
-        try:
-            yield
-        finally:
-            self.held = None
 
     def write_marker(self, table: RunTable, name: str) -> None:
         """Write a file of a table that holds no rows; its name says which parts are not read."""
@@ -552,12 +369,3 @@ class Run:
             manifest = self.read_manifest()
         if manifest is not None:
             self.write_manifest(manifest)
-
-    def remove_temporaries(self) -> None:
-        """Remove this run's unfinished files; links are neither followed nor removed."""
-        folders = [self.root, *(posixpath.join(self.root, name) for name in TABLES)] if self.local else []
-        folders = [folder for folder in folders if folder == self.root or not os.path.islink(folder)]
-        for path in (path for folder in folders for path in self._list_folder(folder)):
-            if self._is_temporary(path) and os.path.isfile(path) and not os.path.islink(path):
-                with self._translate_write_errors(path):
-                    os.remove(path)

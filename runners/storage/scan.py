@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from isocompute.errors import DataError
 from isocompute.limits import WORK_GIB
 from isocompute.runners.storage.parquet_sizes import read_parquet_batches
-from isocompute.runners.storage.run import Run, retry_gone_parts
+from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.run_folder import retry_gone_parts
 from isocompute.runners.storage.schema import RunTable
 
 SCAN_ROWS = 2**16

@@ -15,7 +15,8 @@ from isocompute.runners.storage.check import check_run
 from isocompute.runners.storage.doubts import count_run_kinds
 from isocompute.runners.storage.joining import join_run_parts
 from isocompute.runners.storage.manifest import find_solved_problems
-from isocompute.runners.storage.run import GonePartError, Run
+from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.run_folder import GonePartError
 from isocompute.runners.storage.scan import count_ok_rows
 from isocompute.runners.storage.schema import SOLUTIONS_TABLE, VERIFICATIONS_TABLE
 
