@@ -1,7 +1,7 @@
 """The headers of a Parquet file's pages: how large each page is once it is unpacked, and how many values it holds.
 
 The footer only claims sizes. A page is unpacked to the size in its own header, so these sizes count. The headers are
-structs of Thrift's compact protocol (apache/parquet-format: ``PageHeader`` in parquet.thrift).
+structs of Thrift's compact protocol (apache/parquet-format, parquet.thrift).
 """
 
 from __future__ import annotations
