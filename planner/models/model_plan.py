@@ -69,8 +69,8 @@ def make_model_plan(profiles: Sequence[Profile], request: PlanRequest) -> ModelP
 
     Raises:
         BudgetError: there is no budget, or it pays for no solution of any model.
-        ConfigError: there are fewer than two profiles or more than 32, the cost model does not compare the models, or an
-            argument has no meaning for several models.
+        ConfigError: there are fewer than two profiles or more than 32, the cost model does not compare the models, or
+            an argument has no meaning for several models.
         DataError: the profiles share too few problems, or a cost is unknown.
     """
     if not 2 <= len(profiles) <= MOST_MODELS:

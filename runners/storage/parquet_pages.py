@@ -18,7 +18,7 @@ DICTIONARY_PAGE = 2
 MOST_PAGES = 1_000_000
 """The most pages of a column in a row group."""
 
-HEADER_BYTES = 256
+PAGE_HEADER_BYTES = 256
 """Bytes in which most headers lie; more are read where they do not suffice, up to `LONGEST_HEADER_BYTES`."""
 
 LONGEST_HEADER_BYTES = 2**22
@@ -73,7 +73,7 @@ def read_header(source: Any, at: int, where: str) -> tuple[dict[int, Any], int]:
     Raises:
         DataError: there is no header.
     """
-    read = HEADER_BYTES
+    read = PAGE_HEADER_BYTES
     while True:
         source.seek(at)
         reader = ThriftReader(bytes(source.read(read)))
