@@ -24,7 +24,7 @@ TEMPLATE_MEGABYTES = 512
 """Most memory that it may take in addition to the process's own."""
 
 PROBE = "1+1?"
-"""What the user says where a template is checked."""
+"""The question with which a template is checked."""
 
 WRAPPER_MODULES = {"vllm.tokenizers.hf"}
 """Modules whose tokenizers pass conversations on to the tokenizer that they wrap."""

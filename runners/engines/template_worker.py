@@ -20,7 +20,7 @@ from typing import Any
 
 from isocompute.runners.resource_limits import limit_cpu_time, limit_resources
 
-MOST_CHARACTERS = 2**22
+LONGEST_CHAT = 2**22
 """The longest conversation that a template may make."""
 
 
@@ -39,8 +39,8 @@ def render_request(request: dict[str, Any], megabytes: int) -> dict[str, str]:
         return {"error": f"it takes more than {megabytes} MB of memory"}
     except Exception as error:  # noqa: BLE001 - a template can raise any error of Python
         return {"error": (str(error).splitlines() or [type(error).__name__])[0]}
-    if len(text) > MOST_CHARACTERS:
-        return {"error": f"it makes a text of more than {MOST_CHARACTERS:,} characters"}
+    if len(text) > LONGEST_CHAT:
+        return {"error": f"it makes a text of more than {LONGEST_CHAT:,} characters"}
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -48,7 +48,7 @@ def render_request(request: dict[str, Any], megabytes: int) -> dict[str, str]:
     return {"text": text}
 
 
-def serve_requests(seconds: float, megabytes: int) -> None:
+def serve_templates(seconds: float, megabytes: int) -> None:
     """Answer the requests from standard input on standard output, until there are no more."""
     logging.disable(logging.CRITICAL)
     replies = os.fdopen(os.dup(1), "w", buffering=1, encoding="ascii")
@@ -65,4 +65,4 @@ def serve_requests(seconds: float, megabytes: int) -> None:
 
 
 if __name__ == "__main__":
-    serve_requests(float(sys.argv[1]), int(sys.argv[2]))
+    serve_templates(float(sys.argv[1]), int(sys.argv[2]))

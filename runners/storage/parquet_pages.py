@@ -1,7 +1,7 @@
 """The headers of a Parquet file's pages: how large each page is once it is unpacked, and how many values it holds.
 
 The footer only claims sizes. A page is unpacked to the size in its own header, so these sizes count. The headers are
-structs of Thrift's compact protocol (apache/parquet-format: ``PageHeader`` in parquet.thrift).
+structs of Thrift's compact protocol (apache/parquet-format, parquet.thrift).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ DICTIONARY_PAGE = 2
 MOST_PAGES = 1_000_000
 """The most pages of a column in a row group."""
 
-HEADER_BYTES = 256
+PAGE_HEADER_BYTES = 256
 """Bytes in which most headers lie; more are read where they do not suffice, up to `LONGEST_HEADER_BYTES`."""
 
 LONGEST_HEADER_BYTES = 2**22
@@ -73,7 +73,7 @@ def read_header(source: Any, at: int, where: str) -> tuple[dict[int, Any], int]:
     Raises:
         DataError: there is no header.
     """
-    read = HEADER_BYTES
+    read = PAGE_HEADER_BYTES
     while True:
         source.seek(at)
         reader = ThriftReader(bytes(source.read(read)))

@@ -80,7 +80,7 @@ def read_parquet_batches(
         raise pa.ArrowInvalid(f"it has {read:,} rows, but its footer says {file.metadata.num_rows:,}")
 
 
-def read_parquet_table(
+def read_whole_parquet(
     file: pq.ParquetFile,
     source: Any,
     columns: Collection[str],

@@ -46,7 +46,7 @@ from isocompute.runners.storage.files import (
 )
 from isocompute.runners.storage.leases import LOCK_FILE
 from isocompute.runners.storage.locking import RunLock, lock_run
-from isocompute.runners.storage.parquet_sizes import read_parquet_table
+from isocompute.runners.storage.parquet_sizes import read_whole_parquet
 from isocompute.runners.storage.part_names import (
     JOINED_FORMAT,
     PART_FILE_PATTERN,
@@ -207,7 +207,7 @@ class Run(RunFolder):
                 part = pq.ParquetFile(file, page_checksum_verification=True)
                 columns_in_file = table.find_columns(part.schema_arrow, path)
                 present = {name: columns_in_file[name] for name in schema.names if name in columns_in_file}
-                content, rows = read_parquet_table(part, file, list(present.values()), path), part.metadata.num_rows
+                content, rows = read_whole_parquet(part, file, list(present.values()), path), part.metadata.num_rows
         except (pa.ArrowException, OSError) as error:
             reason = str(error).splitlines()[0].rstrip(".")
             raise DataError(f"{path} cannot be read as Parquet: {reason}; {self._advice}.") from None

@@ -20,7 +20,7 @@ from isocompute.runners.tasks.problem import Problem, ProblemColumns, read_probl
 
 MAX_TASK_BYTES = 256 * 2**20
 """The largest file of problems or questions."""
-BATCH_ROWS = 1000
+TASK_ROWS = 1000
 """Rows of a Parquet file that are read at once, if they are short."""
 
 ProblemRows = Iterator[tuple[str, dict[str, Any]]]
@@ -128,7 +128,7 @@ def read_task_parquet(path: str, content: bytes, columns: ProblemColumns) -> Pro
         present = columns.find_present(file.schema_arrow.names)
         rows = [
             row
-            for batch in read_parquet_batches(file, source, present, path, BATCH_ROWS, OBJECT_BYTES)
+            for batch in read_parquet_batches(file, source, present, path, TASK_ROWS, OBJECT_BYTES)
             for row in batch.to_pylist()
         ]
     except (pa.ArrowException, OSError) as error:

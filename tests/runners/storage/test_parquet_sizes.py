@@ -11,7 +11,7 @@ import pytest
 from isocompute.errors import DataError
 from isocompute.runners.storage import parquet_sizes
 from isocompute.runners.storage.parquet_pages import read_pages
-from isocompute.runners.storage.parquet_sizes import read_parquet_batches, read_parquet_table
+from isocompute.runners.storage.parquet_sizes import read_parquet_batches, read_whole_parquet
 from tests.hostile.kinds.parquet import encode_long, patch_bytes, repeat_text, share_beginnings
 
 
@@ -59,10 +59,10 @@ def test_what_fits_is_read_at_once_and_as_it_is(monkeypatch):
     columns = {"a": ["x", None, "y" * 1000] * 300, "b": [1, 2, None] * 300, "c": [["a"], [], None] * 300}
     source = write(columns)
     file = pq.ParquetFile(source)
-    read_table = read_parquet_table(file, source, ["a", "b", "c"], "F")
+    read_table = read_whole_parquet(file, source, ["a", "b", "c"], "F")
     assert read_table.equals(file.read())
     assert len(read(source, 10_000)) == 1
-    assert read_parquet_table(file, source, [], "F").num_columns == 0
+    assert read_whole_parquet(file, source, [], "F").num_columns == 0
 
 
 def test_pages_larger_than_the_footer_says_are_refused():
