@@ -103,7 +103,7 @@ def test_compact_stopped_at_any_step_leaves_every_row_once_and_is_finished_by_th
                 run = write_parts(folder, count)
                 left = [step]
 
-                def stop(run, *arguments, name=name, change=change, after=after, left=left):
+                def stop(run, *arguments, name=name, change=change, after=after, left=left, **options):
                     left[0] -= 1
                     if left[0] < 0 and not after:
                         raise StopError
@@ -111,7 +111,7 @@ def test_compact_stopped_at_any_step_leaves_every_row_once_and_is_finished_by_th
                         for part in list(arguments[0])[: None if left[0] >= 0 else 2]:
                             change(run, [part])
                     else:
-                        change(run, *arguments)
+                        change(run, *arguments, **options)
                     if left[0] < 0:
                         raise StopError
 
