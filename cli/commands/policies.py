@@ -34,7 +34,7 @@ def policies(
             show_default=False,
         ),
     ] = None,
-    width: Annotated[int, typer.Option("--width", min=1, help="Solutions sampled side by side.")] = 1,
+    width: Annotated[int, typer.Option("--width", min=1, max=10**6, help="Solutions sampled side by side.")] = 1,
     problems: Annotated[
         int | None,
         typer.Option("--problems", metavar="N", min=1, help="The budget is for N problems.", show_default=False),

@@ -8,6 +8,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.font_manager import FontProperties
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
@@ -171,7 +172,7 @@ def choose_label_places(axes: Axes, lines: list[np.ndarray], points: np.ndarray)
             too short for a label.
         points: what no label may hide, in data units; shape (m, 2).
     """
-    room = LABEL_ROOM * axes.figure.dpi / 72 * mpl.rcParams["legend.fontsize"]
+    room = LABEL_ROOM * axes.figure.dpi / 72 * FontProperties(size=mpl.rcParams["legend.fontsize"]).get_size_in_points()
     taken = axes.transData.transform(points)
     places = []
     for line in lines:

@@ -62,7 +62,7 @@ def check_costs(lam: float | str | None, rho: float | None) -> None:
 
 def _to_number(value: object, sentence: str) -> float:
     try:
-        if isinstance(value, bool):
+        if isinstance(value, bool) or (isinstance(value, str) and "_" in value):  # Python reads 1_0 as 10
             raise TypeError
         return float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):

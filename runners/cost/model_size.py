@@ -134,6 +134,9 @@ def read_safetensors_header(path: Path) -> SafetensorsHeader:
         if length > MAX_HEADER_BYTES:
             raise ValueError(f"{path.name} has no header")
         file.seek(8)
-        content = parse_answer_json(file.read(length))
+        try:
+            content = parse_answer_json(file.read(length))
+        except ValueError as error:
+            raise ValueError(f"{path.name} has no readable header: {error}") from None
     tensors = {name: tensor for name, tensor in content.items() if name != "__metadata__"}
     return SafetensorsHeader(tensors, 8 + length)

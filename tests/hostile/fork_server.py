@@ -30,6 +30,9 @@ NOT_IMPORTED = (
 )
 """Modules of models, servers and clusters, which start threads or take long; children import what they need."""
 SECONDS = 20.0
+"""The most seconds of a command, on a clock or of its processor: a busy machine lets it wait for one."""
+BUSY_SECONDS = 60.0
+"""The seconds on a clock after which it is stopped."""
 ADDRESS_SPACE = 8 << 30
 """Bytes of address space beyond this process's own, so that no input can exhaust the machine; memory is measured."""
 LARGEST_FILE = 4 << 30
@@ -158,15 +161,16 @@ def answer_order(order: dict[str, Any], idle: int) -> dict[str, Any]:
     begun = time.monotonic()
     child = fork_command(order)
     handle = os.pidfd_open(child)
-    in_time = bool(select.select([handle], [], [], SECONDS)[0])
+    is_ended = bool(select.select([handle], [], [], BUSY_SECONDS)[0])
     seconds = time.monotonic() - begun
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child, signal.SIGKILL)  # a child that hangs, and what a child left behind
-    if not in_time:
+    if not is_ended:
         with contextlib.suppress(ProcessLookupError):
             os.kill(child, signal.SIGKILL)
     _, status, usage = os.wait4(child, 0)
     os.close(handle)
+    in_time = is_ended and min(seconds, usage.ru_utime + usage.ru_stime) <= SECONDS
     return {
         "code": os.waitstatus_to_exitcode(status) if in_time else None,
         "seconds": seconds,

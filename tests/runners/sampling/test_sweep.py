@@ -207,8 +207,8 @@ def test_no_verification_reaches_the_disk_before_its_solution(small, scripted, m
     """With one model in both roles, at every moment; a solution sampled anew might be another one."""
     put, writer = Run._put_file, Run.open_writer
 
-    def watched(run, path, content):
-        put(run, path, content)
+    def watched(run, path, content, *options, **named):
+        put(run, path, content, *options, **named)
         assert {key[:2] for key in run.read_keys(VERIFICATIONS_TABLE)} <= run.read_keys(SOLUTIONS_TABLE)
 
     def uneven(run, table, seconds=0.0, **settings):

@@ -125,8 +125,8 @@ def test_a_run_that_is_moved_while_it_is_written_is_an_error_and_not_begun_anew(
 def test_a_run_that_is_moved_after_its_last_row_gives_no_numbers(small, scripted, tmp_path, monkeypatch):
     put = Run._put_file
 
-    def last(run, path, content):
-        put(run, path, content)
+    def last(run, path, content, *options, **named):
+        put(run, path, content, *options, **named)
         if "/verifications/" in path:
             (tmp_path / "run").rename(tmp_path / "elsewhere")
 

@@ -63,8 +63,8 @@ def test_failures_are_counted_by_kind_until_their_retry_comes(small, scripted):
 def test_a_run_is_surveyed_at_every_moment_at_which_it_is_written(small, scripted, monkeypatch):
     put, seen = Run._put_file, []
 
-    def watched(run, path, content):
-        put(run, path, content)
+    def watched(run, path, content, *options, **named):
+        put(run, path, content, *options, **named)
         seen.append(measure_run_progress(Run(run.path)))
 
     monkeypatch.setattr(Run, "_put_file", watched)
