@@ -9,8 +9,9 @@ import numpy as np
 from isocompute.api.results import Result
 from isocompute.api.runs import RunSource, open_run
 from isocompute.errors import ConfigError
-from isocompute.planner.evaluation.regret import ADVICE, EVALUATION_SPLITS
+from isocompute.planner.evaluation.regret import ADVICE, EVALUATION_SPLITS, MOST_SPLITS
 from isocompute.planner.evaluation.run_evaluation import RunEvaluation, evaluate_run
+from isocompute.planner.profile.numbers import LARGEST_COUNT
 from isocompute.runners.parsing.printable import format_error_value
 from isocompute.runners.storage.files import describe_place
 
@@ -106,7 +107,7 @@ def evaluate(
         verified: verified solutions of each of them; all if not given.
         verifications: verifications of each of those; if not given, as many as keep the pilot at a tenth of the run's
             cost.
-        splits: how many pilots are drawn, at least 2.
+        splits: how many pilots are drawn, 2 … 100,000.
         lam: λ as a number, or a way of counting tokens: completion, prompts or cached.
         rho: ρ, the cost of scoring a solution in solutions.
 
@@ -116,10 +117,10 @@ def evaluate(
     """
     given = {"problems": problems, "solutions": solutions, "verified": verified, "verifications": verifications}
     for name, number in (*given.items(), ("splits", splits)):
-        fewest = 2 if name == "splits" else 0
+        fewest, most = (2, MOST_SPLITS) if name == "splits" else (0, LARGEST_COUNT)
         if number is None and name != "splits":
             continue
-        if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < fewest:
-            raise ConfigError(f"{name}={format_error_value(number)} must be a whole number from {fewest}.")
+        if isinstance(number, bool) or not isinstance(number, int | np.integer) or not fewest <= number <= most:
+            raise ConfigError(f"{name}={format_error_value(number)} must be a whole number from {fewest} to {most:,}.")
     numbers = {name: None if number is None else int(number) for name, number in given.items()}
     return EvaluationResult(evaluate_run(open_run(run).path, numbers, int(splits), lam, rho))

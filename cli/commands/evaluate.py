@@ -35,7 +35,7 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
-    splits: Annotated[int, typer.Option(help="How many pilots are drawn.", min=2)] = 200,
+    splits: Annotated[int, typer.Option(help="How many pilots are drawn.", min=2, max=10**5)] = 200,
     lam: LambdaOption = None,
     rho: RhoOption = None,
     json_: JsonOption = False,

@@ -39,7 +39,7 @@ def pilot(
         str | None, typer.Option("--profile", "-p", help="A profile of a similar task.", show_default=False)
     ] = None,
     run: Annotated[str | None, typer.Option(help="A run of a similar task.", show_default=False)] = None,
-    problems: Annotated[int, typer.Option(help="The number of problems that there are.", min=8)] = 500,
+    problems: Annotated[int, typer.Option(help="The number of problems that there are.", min=8, max=10**9)] = 500,
     lam: LambdaOption = None,
     json_: JsonOption = False,
 ) -> None:

@@ -63,16 +63,18 @@ def serve(
     host: Annotated[str, typer.Option(help="Beyond loopback, ISOCOMPUTE_SERVE_KEY must hold a key.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535)] = 8080,
     width: Annotated[
-        int, typer.Option(min=1, help="Solutions that are sampled side by side while a rule may stop.")
+        int, typer.Option(min=1, max=10**6, help="Solutions that are sampled side by side while a rule may stop.")
     ] = 4,
-    running: Annotated[int, typer.Option(min=1, help="Requests that are answered at once.")] = 64,
-    waiting: Annotated[int, typer.Option(min=0, help="Requests that may wait; more get 429.")] = 256,
-    calls: Annotated[int, typer.Option(min=1, help="Calls to the servers behind at once.")] = 512,
-    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds of a call.")] = 600.0,
+    running: Annotated[int, typer.Option(min=1, max=10**6, help="Requests that are answered at once.")] = 64,
+    waiting: Annotated[int, typer.Option(min=0, max=10**6, help="Requests that may wait; more get 429.")] = 256,
+    calls: Annotated[int, typer.Option(min=1, max=10**6, help="Calls to the servers behind at once.")] = 512,
+    timeout: Annotated[float, typer.Option(min=0.1, max=86_400, help="Seconds of a call.")] = 600.0,
     retries: Annotated[
-        int, typer.Option(min=0, help="How often a lost call is sent again, elsewhere if it can be.")
+        int, typer.Option(min=0, max=1000, help="How often a lost call is sent again, elsewhere if it can be.")
     ] = 4,
-    drain: Annotated[float, typer.Option(min=0, help="Seconds that requests have to end after SIGTERM.")] = 60.0,
+    drain: Annotated[
+        float, typer.Option(min=0, max=86_400, help="Seconds that requests have to end after SIGTERM.")
+    ] = 60.0,
     prices: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Dollars per million tokens by model, for budgets in $.", show_default=False),

@@ -91,7 +91,9 @@ def solve(
             metavar="FILE", help="The table of answers: .csv, .jsonl or .parquet.", show_default="RUN/answers.csv"
         ),
     ] = None,
-    width: Annotated[int, typer.Option(min=1, help="Solutions of a question that a policy samples side by side.")] = 1,
+    width: Annotated[
+        int, typer.Option(min=1, max=10**6, help="Solutions of a question that a policy samples side by side.")
+    ] = 1,
     seed: Annotated[int, typer.Option(help="Seed of all draws.")] = 0,
     keep_going: Annotated[
         bool, typer.Option("--keep-going", help="Go on even if none of the first 40 answers can be read.")

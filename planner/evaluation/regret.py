@@ -27,6 +27,8 @@ from isocompute.planner.prior import read_accuracy_prior
 
 ADVICE = "advice"
 EVALUATION_SPLITS = 200
+MOST_SPLITS = 10**5
+"""The most pilots that an evaluation draws; it may take hours."""
 
 SplitRegret = dict[str, Floats]
 """Rule → (nC,) accuracy below the best allocation in hindsight, of one split; ``advice`` is the planner's."""

@@ -68,6 +68,23 @@ def test_a_lambda_that_is_no_price(refused, lam):
     )
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("serve", "--profile", "lab", "--url", "http://127.0.0.1:9/v1", "--drain", "inf"),
+        ("serve", "--profile", "lab", "--url", "http://127.0.0.1:9/v1", "--timeout", "1e30"),
+        ("serve", "--profile", "lab", "--url", "http://127.0.0.1:9/v1", "--width", "1000000000000"),
+        ("solve", "1+1?", "-o", "out", "--profile", "lab", "--budget", "8x", "--width", "1000000000000"),
+        ("evaluate", "data/runs/lab-search", "--splits", "1000000000000"),
+        ("pilot", "--budget", "100x", "--problems", "1000000000000"),
+    ],
+)
+def test_a_number_beyond_its_range_is_refused_at_once(command, words):
+    ended = command(*words)
+    assert ended.code == 2
+    assert f"error: Invalid value for '{words[-2]}'" in ended.err
+
+
 def test_a_profile_that_is_not_there(refused, tmp_path):
     for name in ("nobody", "x" * 5000):
         sentence = refused("plan", "--budget", "8x", "--profile", name)
