@@ -39,7 +39,8 @@ from isocompute.planner.costs.usage import measure_usage
 from isocompute.planner.estimate.profile_from_run import estimate_run_profile
 from isocompute.planner.profile import Profile
 from isocompute.runners import engines, prompts, tasks
-from isocompute.runners.config.sweep import ModelRole, Sweep
+from isocompute.runners.config.model_role import ModelRole
+from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.engines import Completion, Request, Sampling
 from isocompute.runners.sampling.sweep import run_sweep
 from isocompute.runners.seeds import derive_seed

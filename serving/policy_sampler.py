@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from isocompute.runners.config.sweep import ModelRole
+from isocompute.runners.config.model_role import ModelRole
 from isocompute.runners.display import Display
 from isocompute.runners.engines import Engine, Request
 from isocompute.runners.sampling.preparing import PreparedSweep

@@ -12,8 +12,9 @@ from experiments.site.json_pages import describe_type
 from experiments.site.markdown import write_code, write_prose, write_table
 from isocompute.runners.config.base import ConfigBlock
 from isocompute.runners.config.cluster import ClusterConfig, ReplicaCounts
+from isocompute.runners.config.model_role import ModelRole
 from isocompute.runners.config.search import ScorerRole, SearchConfig
-from isocompute.runners.config.sweep import ModelRole, Sweep
+from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.config.tasks import TASKS, FileTask
 
 HEAD = """# Sweep file

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from random import Random
 
 from isocompute.runners import engines, scorers
-from isocompute.runners.config.sweep import ModelRole, Sweep
+from isocompute.runners.config.model_role import ModelRole
+from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.cost.model_size import find_model_sizes
 from isocompute.runners.cost.price import UNKNOWN_LENGTHS, PriceEstimate, TokenLengths, UnitPrices, price_requests
 from isocompute.runners.cost.sample import run_trial_sweep

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from isocompute.runners import engines
-from isocompute.runners.config.sweep import ModelRole, Sweep
+from isocompute.runners.config.model_role import ModelRole
+from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.display import Display
 from isocompute.runners.engines import Completion, Engine, Request, Sampling
 from isocompute.runners.grading import AnswerClasses, Grader

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from isocompute.runners.config.sweep import ModelRole
+from isocompute.runners.config.model_role import ModelRole
 from isocompute.runners.engines import Completion
 from isocompute.runners.engines.clock import build_clock_columns
 from isocompute.runners.grading import AnswerClasses

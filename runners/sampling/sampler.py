@@ -6,7 +6,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from isocompute.runners.config.sweep import ModelRole, Sweep
+from isocompute.runners.config.model_role import ModelRole
+from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.display import Display
 from isocompute.runners.engines import Engine, Request
 from isocompute.runners.grading import Grader

@@ -6,7 +6,8 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from isocompute.runners.config.sweep import ModelRole, Sweep
+from isocompute.runners.config.model_role import ModelRole
+from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.display import Display
 from isocompute.runners.engines import Engine, Sampling
 from isocompute.runners.engines.clock import build_clock_columns

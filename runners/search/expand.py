@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from isocompute.runners.config.sweep import ModelRole
+from isocompute.runners.config.model_role import ModelRole
 from isocompute.runners.engines import Completion, Request, Sampling
 from isocompute.runners.engines.clock import build_time_span
 from isocompute.runners.grading import extract_boxed_answer

@@ -11,7 +11,8 @@ import yaml
 import isocompute
 from experiments.site import command_line, json_pages, markdown, python_api, registries, run_tables, sweep_file
 from experiments.site.markdown import write_code, write_prose
-from isocompute.runners.config.sweep import ModelRole, Sweep
+from isocompute.runners.config.model_role import ModelRole
+from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.storage.schema import TABLES
 from tests.docs.site_pages import PAGES, ROOT, read_blocks
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from isocompute.runners.config.sweep import ModelRole
+from isocompute.runners.config.model_role import ModelRole
 from isocompute.runners.engines import Completion, Request
 from isocompute.runners.prompts import Prompt
 from isocompute.runners.scorers import ScoreRequest, ScoreResult
