@@ -11,7 +11,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 from rich.text import Text
@@ -88,6 +88,9 @@ def handle_version_option(version: VersionOption = False) -> None:
 COMPLETION_PATTERN = re.compile(r"_[A-Z_]+_COMPLETE")
 """Names of the variables by which a shell asks for the words that may follow."""
 
+SIGPIPE = 13
+"""The signal's number, also for systems that have no such signal."""
+
 USAGE_ERROR: type[Exception] = typer.BadParameter.__bases__[0]
 """The error for arguments that do not fit, of click or of typer's own copy of it."""
 
@@ -107,7 +110,9 @@ def run_application(application: typer.Typer) -> Any:
         if not ended.code or any(COMPLETION_PATTERN.fullmatch(name) for name in os.environ):
             raise
         sys.stdout, sys.stderr = streams
-        print_error("The output was closed before all of it was written.")
+        end_without_reader()
+    except BrokenPipeError:
+        end_without_reader()
     except USAGE_ERROR as error:
         sys.exit(print_usage_error(error))
     except IsocomputeError as error:
@@ -143,6 +148,12 @@ def print_error(sentence: str) -> None:
     console = open_console(stderr=True, soft_wrap=True)
     with suppress(OSError):
         console.print(Text.assemble(("error:", "bold red"), " ", make_printable(shorten_message(sentence), keep="")))
+
+
+def end_without_reader() -> NoReturn:
+    """End in silence, as `| head` has all that it wants, with the code by which a shell knows that a pipe was closed."""
+    drop_broken_output()
+    sys.exit(128 + SIGPIPE)
 
 
 def print_usage_error(error: Any) -> int:

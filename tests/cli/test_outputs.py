@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
 import sys
 from functools import partial
 from pathlib import Path
@@ -147,3 +148,14 @@ def test_no_library_is_answered_on_standard_input(command, monkeypatch):
     command("tasks")
     assert read_there == [""]
     assert sys.stdin.read() == "y\n"
+
+
+@pytest.mark.parametrize("options", [(), ("--help",)])
+def test_a_command_whose_reader_has_gone_ends_in_silence(options):
+    words = ["isocompute", "plan", "--budget", "128x", *options]
+    program = f"import sys; from isocompute.cli.main import main; sys.argv = {words}; main()"
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "wb") as output:
+        ended = subprocess.run([sys.executable, "-c", program], stdout=output, stderr=subprocess.PIPE)
+    assert (ended.returncode, ended.stderr) == (141, b"")
