@@ -1,4 +1,7 @@
-"""Help of the commands: paragraphs that wrap at any width, and options with the kind of value that they take."""
+"""Commands with tidy help: paragraphs wrap at any width, and options have the kind of value that they take.
+
+They also refuse empty values.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import re
 import sys
 from typing import Any
 
+import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup
 
 from isocompute.cli.encoding import replace_unknown
@@ -50,8 +54,27 @@ def name_value(kind: str) -> str:
     return VALUE_WORDS[re.sub(r"^<(list\[)?|\]?>$| range", "", kind)]
 
 
+def refuse_empty_values(ctx: Any, parameters: list[Any]) -> None:
+    """Refuse an argument or an option whose value is an empty text, as of a shell's variable that is not set.
+
+    Raises:
+        typer.BadParameter: one is empty.
+    """
+    for parameter in parameters:
+        value = ctx.params.get(parameter.name)
+        if "" in (value if isinstance(value, list | tuple) else [value]):
+            raise typer.BadParameter("the value is empty.", ctx=ctx, param=parameter)
+
+
 class HelpCommand(TyperCommand):
-    """A command with tidy help."""
+    """A command with tidy help, which refuses empty values."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the arguments."""
+        rest = super().parse_args(ctx, args)
+        if not ctx.resilient_parsing:  # as when a shell completes words
+            refuse_empty_values(ctx, self.params)
+        return rest
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help."""
