@@ -151,7 +151,7 @@ def print_error(sentence: str) -> None:
 
 
 def end_without_reader() -> NoReturn:
-    """End in silence, as `| head` has all that it wants, with the code by which a shell knows that a pipe was closed."""
+    """End in silence, as `| head` has all that it wants, with the code of a closed pipe."""
     drop_broken_output()
     sys.exit(128 + SIGPIPE)
 

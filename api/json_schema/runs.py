@@ -13,7 +13,7 @@ from isocompute.api.json_schema.blocks import CommandJson, Fraction, JsonBlock
 if TYPE_CHECKING:  # what they import takes longer than a plan
     from isocompute.planner.profile import Profile
     from isocompute.runners.config.tasks import TaskEntry
-    from isocompute.runners.storage.check import CheckReport
+    from isocompute.runners.storage.examination import CheckReport
     from isocompute.runners.storage.joining import JoinedTable
     from isocompute.runners.storage.progress import RunProgress, UnreadableRun
     from isocompute.runners.storage.upgrade import UpgradedRun

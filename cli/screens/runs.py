@@ -15,10 +15,10 @@ from rich.text import Text
 
 from isocompute.cli.screens.text import print_line, print_note
 from isocompute.runners.parsing.printable import format_count, format_one_line, format_short_number
-from isocompute.runners.storage.check import CheckReport
+from isocompute.runners.storage.examination import CheckReport
+from isocompute.runners.storage.examined_parts import REIMPORT, REPAIR, RESTORE, RESWEEP, Damage
 from isocompute.runners.storage.expected import Gap
 from isocompute.runners.storage.progress import RunProgress, TableProgress, UnreadableRun
-from isocompute.runners.storage.validation import REIMPORT, REPAIR, RESTORE, RESWEEP, Damage
 
 if TYPE_CHECKING:  # these imports take longer than most commands
     from isocompute.runners.config.tasks import TaskEntry

@@ -177,16 +177,14 @@ def render_page(found: Outcomes, tables: dict[str, list[Plan]], command: str) ->
         dealing=", ".join(f"{1e6 * seconds:.3g} µs among {count:,}" for count, seconds in dealing.items()),
         driver_load=max(driver["load"]),
         dealing_most=1e6 * dealing[1000],
-        dealing_small=1e6 * dealing[64],
         remembered=REMEMBERED_PROMPTS,
         cached=format_share(list_outcomes(found, alone)[0].cached),
         apart=(high - low) / 2,
         most_failures=tables["failures"][0].failures,
         workers=WORKERS.format(error=100 * measured["workers"]["law"]["error"]) if "workers" in measured else "",
         rows_alone=1 / (row + dealing[1000]),
-        rows_small=1 / (row + dealing[64]),
         needed=needed,
-        breaks=1 / (row + dealing[64]) * published.TOKENS_PER_REQUEST / kind.most_tokens,
+        breaks=1 / (row + dealing[1000]) * published.TOKENS_PER_REQUEST / kind.most_tokens,
         row_bytes=published.TOKENS_PER_REQUEST * published.TEXT_BYTES_PER_TOKEN,
         loads=", ".join(
             f"{name} {measured[name]['load'][0]:.0f} to {measured[name]['load'][1]:.0f}"

@@ -28,15 +28,10 @@ simulated; with 1,000 times the failures the table below shows what one costs.
 {limits}
 
 **The driver's CPU.** 1,000 replicas finish up to {needed:,.0f} rows a second. One driver grades and writes a row in
-{verification:.0f} µs, and took {dealing_most:.0f} µs to deal the next one among 1,000 replicas, because it looked
-through the loads of all: {rows_alone:,.0f} rows a second. Among 64 replicas dealing took {dealing_small:.0f} µs, and a
-driver keeps up with {rows_small:,.0f} rows a second, about {breaks:.0f} replicas. So a study on 1,000 replicas needs
-several drivers. {drivers} of them with about {replicas_each} replicas each take {hours_sharded:.2g} hours in place of
-{hours_alone:.2g}; of these {starting:.2g} are the start of the replicas, which comes next, before the tail.
-
-This page was simulated with that dealing. Now the least load is found in a heap, and dealing takes about 4 µs among
-1,000 replicas and 3 µs among 8 (CPU time, on a shared machine), which is next to the row without dealing. The driver's
-CPU still breaks first, because of grading and writing. Not simulated again since.
+{verification:.0f} µs, and deals the next one among 1,000 replicas in {dealing_most:.1f} µs: {rows_alone:,.0f} rows a
+second, which is what about {breaks:.0f} replicas finish. So a study on 1,000 replicas needs several drivers. {drivers}
+of them with about {replicas_each} replicas each take {hours_sharded:.2g} hours in place of {hours_alone:.2g}; of these
+{starting:.2g} are the start of the replicas, which comes next, before the tail.
 
 A driver also remembers the replica of only {remembered:,} prompts. Still {cached} of the tokens of prompts are read
 from a cache, as the verifications of a solution are dealt one after another.

@@ -12,11 +12,11 @@ from isocompute.planner.estimate.pool_from_run import read_pool
 from isocompute.runners.grading import load_grader_by_name
 from isocompute.runners.sampling.sweep import run_sweep
 from isocompute.runners.storage.check import check_run, repair_run
+from isocompute.runners.storage.examined_parts import RESTORE
 from isocompute.runners.storage.progress import list_run_progress
 from isocompute.runners.storage.regrade import regrade_run
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import VERIFICATIONS_TABLE
-from isocompute.runners.storage.validation import RESTORE
 
 UNREAD_NOTES = [
     "9 of 24 solutions (37.5 %) have no answer that can be read; they count as wrong",

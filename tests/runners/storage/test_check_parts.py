@@ -13,9 +13,9 @@ import pytest
 from isocompute.errors import DataError, RunError
 from isocompute.runners.sampling.sweep import run_sweep
 from isocompute.runners.storage.check import check_run, repair_run
+from isocompute.runners.storage.examined_parts import REPAIR, RESWEEP
 from isocompute.runners.storage.files import open_regular_file
 from isocompute.runners.storage.schema import PROBLEMS_TABLE, SOLUTIONS_TABLE, VERIFICATIONS_TABLE
-from isocompute.runners.storage.validation import REPAIR, RESWEEP
 
 
 class Refusing(io.FileIO):

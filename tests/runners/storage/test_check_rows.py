@@ -18,11 +18,12 @@ from isocompute.runners.grading import load_grader_by_name
 from isocompute.runners.sampling.sweep import run_sweep
 from isocompute.runners.storage.check import check_run, repair_run
 from isocompute.runners.storage.digests import digest_text
+from isocompute.runners.storage.examined_parts import REPAIR, RESWEEP
 from isocompute.runners.storage.parts import encode_parquet
 from isocompute.runners.storage.progress import measure_run_progress
 from isocompute.runners.storage.regrade import regrade_run
+from isocompute.runners.storage.row_values import RESULT_COLUMNS
 from isocompute.runners.storage.schema import PROBLEMS_TABLE, SOLUTIONS_TABLE, TABLES, VERIFICATIONS_TABLE
-from isocompute.runners.storage.validation import REPAIR, RESULT_COLUMNS, RESWEEP
 
 
 @pytest.mark.parametrize(

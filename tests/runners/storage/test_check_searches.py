@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from isocompute.runners.sampling.sweep import run_sweep
-from isocompute.runners.storage.check import Gap, check_run, repair_run
+from isocompute.runners.storage.check import check_run, repair_run
+from isocompute.runners.storage.expected import Gap
 from isocompute.runners.storage.parts import build_arrow_table, encode_parquet
 from isocompute.runners.storage.progress import measure_run_progress
 from isocompute.runners.storage.run import Run
