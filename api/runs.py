@@ -239,7 +239,7 @@ def sweep(
     """
     from isocompute.planner.pilot.stopping import parse_stopping_rule
     from isocompute.runners.cluster import open_model_loading
-    from isocompute.runners.config.sweep import build_sweep, read_sweep
+    from isocompute.runners.config.sweep_reading import build_sweep, read_sweep
     from isocompute.runners.display import SilentDisplay
     from isocompute.runners.sampling.shards import parse_shard, run_shard
     from isocompute.runners.sampling.sweep import run_sweep

@@ -110,9 +110,9 @@ def run_application(application: typer.Typer) -> Any:
         if not ended.code or any(COMPLETION_PATTERN.fullmatch(name) for name in os.environ):
             raise
         sys.stdout, sys.stderr = streams
-        end_without_reader()
+        stop_without_reader()
     except BrokenPipeError:
-        end_without_reader()
+        stop_without_reader()
     except USAGE_ERROR as error:
         sys.exit(print_usage_error(error))
     except IsocomputeError as error:
@@ -150,7 +150,7 @@ def print_error(sentence: str) -> None:
         console.print(Text.assemble(("error:", "bold red"), " ", make_printable(shorten_message(sentence), keep="")))
 
 
-def end_without_reader() -> NoReturn:
+def stop_without_reader() -> NoReturn:
     """End in silence, as `| head` has all that it wants, with the code of a closed pipe."""
     drop_broken_output()
     sys.exit(128 + SIGPIPE)

@@ -15,7 +15,8 @@ from isocompute.planner.plan import Plan
 from isocompute.planner.policies.policy_file import read_policy_file
 from isocompute.planner.priced_plan import make_priced_plan
 from isocompute.planner.profile import Profile
-from isocompute.runners.config.sweep import Sweep, build_sweep
+from isocompute.runners.config.sweep import Sweep
+from isocompute.runners.config.sweep_reading import build_sweep
 from isocompute.runners.config.tasks import FileTask
 from isocompute.serving.fixed_allocation import FixedStrategy, build_fixed_sweep, list_carried_strategies
 from isocompute.serving.policy_choice import build_policy, choose_measured_policy, describe_policy, is_policy_file

@@ -15,7 +15,7 @@ from isocompute.planner.policies.comparison import digest_problems
 from isocompute.planner.policies.policy_file import LearntOn, MeasuredPolicy, PolicyFile, write_policy_file
 from isocompute.planner.profile import ModelRecord, Profile
 from isocompute.planner.strategies.registry import is_known_strategy
-from isocompute.runners.config.sweep import build_sweep
+from isocompute.runners.config.sweep_reading import build_sweep
 from isocompute.runners.config.tasks import FileTask
 from isocompute.runners.storage.files import check_output_path, has_file, write_output
 from isocompute.serving.fixed_allocation import FixedStrategy, build_fixed_sweep

@@ -12,7 +12,8 @@ from isocompute.fits.arrays import Floats, Ints
 from isocompute.fits.choice.answer import RULES, describe_samples, draw_answer, weigh_answers
 from isocompute.planner.profile import Profile
 from isocompute.planner.strategies.registry import STRATEGIES, is_search
-from isocompute.runners.config.sweep import Sweep, build_sweep
+from isocompute.runners.config.sweep import Sweep
+from isocompute.runners.config.sweep_reading import build_sweep
 from isocompute.runners.config.tasks import FileTask
 from isocompute.runners.scorers.aggregate import aggregate_scores
 from isocompute.runners.storage.run import Run

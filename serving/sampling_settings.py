@@ -9,7 +9,8 @@ from typing import Any
 
 from isocompute.errors import ConfigError
 from isocompute.planner.profile import Profile
-from isocompute.runners.config.sweep import Sweep, build_sweep, extract_sweep, read_sweep_keys
+from isocompute.runners.config.sweep import Sweep
+from isocompute.runners.config.sweep_reading import build_sweep, extract_sweep, read_sweep_keys
 from isocompute.runners.config.tasks import TASKS, FileTask
 from isocompute.runners.engines.registry import ENGINES
 from isocompute.runners.grading.registry import GRADERS

@@ -13,7 +13,8 @@ from isocompute.fits.policies.policy import Policy
 from isocompute.planner.strategies.registry import is_search
 from isocompute.runners import engines, scorers
 from isocompute.runners.cluster import ModelLoading, open_model_loading
-from isocompute.runners.config.sweep import POLICY_KEY, extract_sweep
+from isocompute.runners.config.sweep import POLICY_KEY
+from isocompute.runners.config.sweep_reading import extract_sweep
 from isocompute.runners.display import Display, SilentDisplay
 from isocompute.runners.engines import Engine
 from isocompute.runners.grading import AnswerClasses

@@ -78,7 +78,7 @@ def sweep(
     from isocompute.cli.screens.runs import print_sweep_summary
     from isocompute.cli.signals import stop_on_signals
     from isocompute.runners.cluster import open_model_loading
-    from isocompute.runners.config.sweep import read_sweep
+    from isocompute.runners.config.sweep_reading import read_sweep
     from isocompute.runners.display import LiveDisplay
     from isocompute.runners.sampling.shards import parse_shard, run_shard
     from isocompute.runners.sampling.sweep import run_sweep
@@ -141,7 +141,7 @@ def price_dry_run(
         json_: whether to print JSON.
     """
     from isocompute.cli.screens.cost import print_price
-    from isocompute.runners.config.sweep import read_sweep
+    from isocompute.runners.config.sweep_reading import read_sweep
     from isocompute.runners.cost.estimate import quote_sweep
     from isocompute.runners.cost.price import UnitPrices
 

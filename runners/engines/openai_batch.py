@@ -19,7 +19,7 @@ from typing import Any
 
 from isocompute.errors import ConfigError, EngineError
 from isocompute.runners.engines.base import Completion, Request, build_failed_completion
-from isocompute.runners.engines.batch_client import BatchClient, BatchState, RefusedError
+from isocompute.runners.engines.batch_client import BatchClient, RefusedError
 from isocompute.runners.engines.batch_files import (
     MOST_BYTES,
     MOST_REQUESTS,
@@ -36,6 +36,7 @@ from isocompute.runners.engines.batch_records import (
     encode_record,
     read_records,
 )
+from isocompute.runners.engines.batch_states import BatchState
 from isocompute.runners.engines.options import POLL, SERVER_OPTIONS, find_bad_option
 from isocompute.runners.engines.redaction import cut_message
 from isocompute.runners.parsing.printable import format_count

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from isocompute.registry import load_object
 from isocompute.runners import engines
-from isocompute.runners.config.sweep import Sweep, extract_sweep
+from isocompute.runners.config.sweep import Sweep
+from isocompute.runners.config.sweep_reading import extract_sweep
 from isocompute.runners.cost.model_size import count_checkpoint_parameters
 from isocompute.runners.storage.provenance import extract_model_sizes
 from isocompute.runners.storage.run import Run

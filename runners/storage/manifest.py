@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 
 import isocompute
 from isocompute.errors import ConfigError, RunError
-from isocompute.runners.config.sweep import Sweep, extract_sweep
+from isocompute.runners.config.sweep import Sweep
+from isocompute.runners.config.sweep_reading import extract_sweep
 from isocompute.runners.cost.model_size import count_checkpoint_parameters
 from isocompute.runners.grading import Grader
 from isocompute.runners.parsing.verdicts import VERDICT_READER

@@ -8,7 +8,8 @@ from pydantic import ValidationError
 
 from isocompute.errors import DataError
 from isocompute.runners.config.base import ConfigBlock, CountFromZero
-from isocompute.runners.config.sweep import Sweep, extract_sweep
+from isocompute.runners.config.sweep import Sweep
+from isocompute.runners.config.sweep_reading import extract_sweep
 from isocompute.runners.config.taken import SourceRun
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import GRADES_TABLE

@@ -16,7 +16,7 @@ import yaml
 from isocompute.fits.policies.policy import SampledProblem
 from isocompute.planner.policies.policy_file import read_policy_file
 from isocompute.planner.profile import read_profile
-from isocompute.runners.config.sweep import read_sweep
+from isocompute.runners.config.sweep_reading import read_sweep
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import SOLUTIONS_TABLE
 from isocompute.runners.tasks import make_lab_problems

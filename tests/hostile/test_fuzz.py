@@ -27,7 +27,7 @@ from isocompute.planner.costs.prices import parse_prices, read_prices
 from isocompute.planner.estimate.profile_from_grid import read_grid_profile
 from isocompute.planner.policies.policy_file import read_policy_file
 from isocompute.planner.profile import read_profile
-from isocompute.runners.config.sweep import read_sweep
+from isocompute.runners.config.sweep_reading import read_sweep
 from isocompute.runners.documents import parse_json, parse_json_document, parse_yaml
 from isocompute.runners.grading.extraction import extract_boxed_answer, extract_final_answer
 from isocompute.runners.grading.numeric import extract_number, parse_number

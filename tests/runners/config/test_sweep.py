@@ -9,7 +9,7 @@ import yaml
 
 from isocompute.errors import ConfigError
 from isocompute.runners import prompts
-from isocompute.runners.config.sweep import extract_sweep, read_sweep
+from isocompute.runners.config.sweep_reading import extract_sweep, read_sweep
 from isocompute.runners.config.tasks import TASKS, BenchmarkTask, FileTask
 
 RECIPES = Path(__file__).resolve().parents[3] / "runners" / "recipes"

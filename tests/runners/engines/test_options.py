@@ -6,7 +6,7 @@ import pytest
 
 from isocompute.errors import ConfigError
 from isocompute.runners import engines
-from isocompute.runners.config.sweep import build_sweep
+from isocompute.runners.config.sweep_reading import build_sweep
 from isocompute.runners.engines.options import RESERVED_OPTIONS, SERVER_OPTIONS, find_bad_option
 
 SWEEP = {

@@ -10,7 +10,7 @@ from isocompute.errors import ConfigError
 from isocompute.runners.cluster.loading import ClusterLoader, choose_replica_counts, count_engine_gpus
 from isocompute.runners.cluster.resources import ReplicaShape
 from isocompute.runners.config.cluster import ReplicaCounts
-from isocompute.runners.config.sweep import build_sweep
+from isocompute.runners.config.sweep_reading import build_sweep
 from isocompute.runners.storage.manifest import redact_config
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import time
 
-from isocompute.runners.config.sweep import read_sweep
+from isocompute.runners.config.sweep_reading import read_sweep
 from isocompute.runners.sampling import shards
 from isocompute.runners.storage import leases
 from tests.conftest import ScriptedEngine, lab_text

@@ -10,7 +10,7 @@ import pytest
 from isocompute.errors import EngineError
 from isocompute.planner.estimate.pool_from_run import read_pool
 from isocompute.planner.estimate.profile_from_run import estimate_run_profile
-from isocompute.runners.config.sweep import extract_sweep
+from isocompute.runners.config.sweep_reading import extract_sweep
 from isocompute.runners.cost.estimate import quote_sweep
 from isocompute.runners.engines import Completion
 from isocompute.runners.grading import load_grader_by_name

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from isocompute.errors import ConfigError, DataError
-from isocompute.runners.config.sweep import extract_sweep
+from isocompute.runners.config.sweep_reading import extract_sweep
 from isocompute.runners.sampling.sweep import run_sweep
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import PROBLEMS_TABLE, SOLUTIONS_TABLE

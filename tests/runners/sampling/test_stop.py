@@ -110,7 +110,7 @@ KILLED = """
 import sys, time
 sys.path.insert(0, sys.argv[1])
 from conftest import ScriptedEngine, lab_text
-from isocompute.runners.config.sweep import read_sweep
+from isocompute.runners.config.sweep_reading import read_sweep
 from isocompute.runners.sampling.sweep import run_sweep
 
 def slow(prompt, seed):

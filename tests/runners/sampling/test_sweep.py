@@ -8,7 +8,7 @@ import pytest
 
 from isocompute.errors import EngineError, RunError
 from isocompute.planner.estimate.pool_from_run import read_pool
-from isocompute.runners.config.sweep import extract_sweep
+from isocompute.runners.config.sweep_reading import extract_sweep
 from isocompute.runners.engines import Completion
 from isocompute.runners.parsing.kinds import count_verification_kinds
 from isocompute.runners.sampling.sweep import run_sweep

@@ -4,7 +4,7 @@ import pytest
 
 from isocompute.errors import ConfigError, RunError
 from isocompute.limits import MEMORY_VARIABLE, describe_gib, require_memory
-from isocompute.runners.config.sweep import build_sweep, extract_sweep
+from isocompute.runners.config.sweep_reading import build_sweep, extract_sweep
 from isocompute.runners.sampling import work_plan
 from isocompute.runners.sampling.preparing import prepare_sweep
 from isocompute.runners.storage.run import Run

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from isocompute.errors import DataError, RunError
-from isocompute.runners.config.sweep import read_sweep
+from isocompute.runners.config.sweep_reading import read_sweep
 from isocompute.runners.imports import import_logged_run
 from isocompute.runners.storage.check import check_run
 from isocompute.runners.storage.files import (
