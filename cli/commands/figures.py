@@ -11,7 +11,7 @@ from rich.markup import escape
 from isocompute.cli.console import open_console
 from isocompute.cli.help import HelpCommand
 from isocompute.cli.screens.progress import show_progress
-from isocompute.errors import ConfigError, IsocomputeError
+from isocompute.errors import ConfigError, DataError, IsocomputeError
 
 if TYPE_CHECKING:
     from isocompute.figures.look import FigureStyle
@@ -124,12 +124,19 @@ def figures(
         drawn = list(draw_figures(opened, names, options))
     for path in write_figures(drawn, output):
         open_console().print(f"wrote {path}", soft_wrap=True)
+    # A figure that is asked for by its name, and of no source can be drawn, is an error.
+    lacking = set(names if only else ()) - {figure.name for figure in drawn if figure.contents}
+    refusals = []
     for figure in drawn:
-        if figure.reason:
-            sentence = f"{posixpath.join(figure.folder, figure.name)} not drawn: {figure.reason}"
+        if not figure.reason:
+            continue
+        sentence = f"{posixpath.join(figure.folder, figure.name)} not drawn: {figure.reason}"
+        if figure.name in lacking:
+            refusals.append(sentence)
+        else:
             open_console().print(sentence, soft_wrap=True)
-    if only and {name for name in names if not any(each.name == name and each.contents for each in drawn)}:
-        raise typer.Exit(1)  # what was asked for was not drawn
+    if refusals:
+        raise DataError(f"{'; '.join(refusals)}.")
 
 
 def split_names(given: list[str] | None) -> list[str]:

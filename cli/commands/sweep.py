@@ -11,6 +11,7 @@ import typer
 from isocompute.cli.console import open_console
 from isocompute.cli.help import HelpCommand
 from isocompute.cli.options import OnOption, print_json
+from isocompute.errors import RunError
 
 commands = typer.Typer()
 
@@ -75,7 +76,7 @@ def sweep(
       isocompute sweep mine.yaml --dry-run --tokens-per-second 9000
       isocompute sweep mine.yaml --dry-run --sample 5
     """
-    from isocompute.cli.screens.runs import print_sweep_summary
+    from isocompute.cli.screens.runs import explain_empty_tables, print_sweep_summary
     from isocompute.cli.signals import stop_on_signals
     from isocompute.runners.cluster import open_model_loading
     from isocompute.runners.config.sweep_reading import read_sweep
@@ -119,7 +120,7 @@ def sweep(
             )
     print_sweep_summary(console, summary)
     if summary.empty_tables:
-        raise typer.Exit(1)
+        raise RunError(explain_empty_tables(summary))
 
 
 def price_dry_run(

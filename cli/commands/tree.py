@@ -8,7 +8,7 @@ import typer
 
 from isocompute.cli.console import open_console
 from isocompute.cli.help import RegistryHelpCommand
-from isocompute.errors import IsocomputeError
+from isocompute.errors import ConfigError, IsocomputeError
 
 commands = typer.Typer()
 
@@ -50,8 +50,14 @@ def tree(
     matching_searches = filter_searches(searches, strategy, (n, width, lookahead, seed))
     if len(matching_searches) != 1:
         print_searches(open_console(), problem, matching_searches or searches)
-        # Several searches cannot be drawn into one file.
-        raise typer.Exit(0 if matching_searches and output is None else 1)
+        if not matching_searches:
+            raise ConfigError(f"No search on '{problem}' has these options; all of its searches are listed.")
+        if output is not None:
+            raise ConfigError(
+                "A file shows one search, and several match; select it with --strategy, --n, --width, --lookahead and "
+                "--seed."
+            )
+        return
     questions = opened_run.read_frame(PROBLEMS_TABLE, ["problem_id", "question"]).set_index("problem_id")["question"]
     key, search = next(iter(matching_searches.items()))
     if output is None:

@@ -221,11 +221,18 @@ def print_sweep_summary(console: Console, summary: SweepSummary) -> None:
             console,
             f"{summary.refused_comparisons:,} answers were too large or too slow to compare, and count as wrong.",
         )
-    if summary.empty_tables:
-        kind = " and ".join(summary.empty_tables)
-        print_note(console, f"none of the {kind} succeeded, so there is nothing to fit yet; the reasons are above.")
-    else:
+    if not summary.empty_tables:
         print_line(console, f"Next: isocompute fit {summary.run} -o {summary.run}/profile.json")
+
+
+def explain_empty_tables(summary: SweepSummary) -> str:
+    """Return a sentence on a sweep of which a table has no row that succeeded."""
+    kind = " and ".join(summary.empty_tables)
+    reason = max(summary.failed, key=lambda each: summary.failed[each], default="no row was answered")
+    return (
+        f"None of the {kind} in '{summary.run}' succeeded, so there is nothing to fit yet. The most frequent reason: "
+        f"{reason.rstrip('.')}."
+    )
 
 
 def format_kinds(kinds: dict[str, int]) -> str:

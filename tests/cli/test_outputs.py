@@ -119,19 +119,18 @@ def failed(prompt, seed):
 
 def test_a_sweep_whose_rows_all_failed_is_no_success(swept):
     ended = swept(failed)
-    assert ended.code == 1
+    assert ended.code == 2
     assert "24 rows failed: HTTP 500" in ended.out
-    assert "none of the solutions and verifications succeeded, so there is nothing to fit yet" in " ".join(
-        ended.out.split()
-    )
+    assert ended.err.startswith("error: None of the solutions and verifications in ")
+    assert ended.err.endswith("succeeded, so there is nothing to fit yet. The most frequent reason: HTTP 500.\n")
     assert "Next:" not in ended.out
 
 
 def test_a_sweep_without_a_single_verification_is_no_success(swept, scripted):
     well = scripted().says
     ended = swept(lambda prompt, seed: (failed if prompt.endswith("Verification:\n") else well)(prompt, seed))
-    assert ended.code == 1
-    assert "none of the verifications succeeded" in ended.out
+    assert ended.code == 2
+    assert "None of the verifications in " in ended.err
 
 
 def test_a_sweep_of_which_some_rows_failed_says_what_comes_next(swept, scripted):

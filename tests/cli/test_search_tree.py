@@ -98,7 +98,10 @@ def test_where_several_are_meant_they_are_listed_and_told_apart(run, narrow):
     assert "select it with --strategy, --n, --width, --lookahead and --seed" in ended.out
     assert max(map(len, ended.out.splitlines())) <= 80
     every = narrow("tree", run.path, "lab-0-1-0", "--strategy", "bean")
-    assert every.code == 1
+    assert every.code == 2
+    assert "error: No search on 'lab-0-1-0' has these options; all of its searches are listed." in every.err.replace(
+        "\n", " "
+    )
     assert "lab-0-1-0 has 8 searches:" in every.out
 
 

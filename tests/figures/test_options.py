@@ -46,7 +46,8 @@ def test_several_sources_have_a_folder_each_and_what_compares_them_has_none(add,
     assert files == {"lab-search/policies.svg", "lab-search/policies.csv", "problem_counts.svg", "problem_counts.csv"}
     assert "llama-3.1-8b-math/policies not drawn: the profile has no policies\n" in ended.out
     alone = command("figures", "lab-search", "--only", "problem_counts", "-o", tmp_path / "alone")
-    assert (alone.code, alone.out) == (1, "problem_counts not drawn: it compares several profiles; name two or more\n")
+    assert (alone.code, alone.out) == (2, "")
+    assert alone.err == "error: problem_counts not drawn: it compares several profiles; name two or more.\n"
     assert not (tmp_path / "alone").exists()
 
 

@@ -104,6 +104,6 @@ def test_a_file_that_cannot_be_written_is_a_sentence(run, refused, tmp_path, nam
 
 def test_of_several_searches_none_is_drawn_and_that_is_no_success(run, command, tmp_path):
     ended = command("tree", run.path, "lab-0-1-0", "--strategy", "beam", "-o", tmp_path / "tree.png")
-    assert ended.code == 1
-    assert "select it with" in ended.out
+    assert ended.code == 2
+    assert "A file shows one search, and several match" in ended.err
     assert not (tmp_path / "tree.png").exists()
