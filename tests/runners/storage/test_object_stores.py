@@ -111,9 +111,11 @@ def check_parts_are_whole(run):
 
 
 def test_of_two_processes_one_writes(s3, place):
+    s3.network.fault = lambda method, path: 0.5 if method == "PUT" and "/solutions/" in path else ""
     first = start_writer(place, 60)
     first.stdout.readline()
     code, said = end_writer(start_writer(place, 60))
+    s3.network.heal()
     assert code != 0
     assert "is locked by process" in said or "Another process is writing" in said
     assert end_writer(first)[0] == 0
