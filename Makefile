@@ -110,8 +110,8 @@ policies: $(VENV)/full ## docs/policies.md, answer_models.md, guarantees.md and 
 regret: $(VENV)/core ## docs/regret.md anew, about 40 minutes on two cores; a run that was stopped goes on
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m experiments.advice.regret
 
-clusters: $(VENV)/full ## docs/clusters.md anew, about two hours on two cores; a run that was stopped goes on
-	$(BIN)/python -m experiments.cluster
+clusters: $(VENV)/full ## docs/clusters.md anew, about ten minutes on two cores; a run that was stopped goes on
+	$(BIN)/python -m experiments.cluster --share 0.25 --seeds 3
 
 lock: $(VENV)/full ## write the versions that are installed to requirements.lock
 	$(BIN)/pip freeze --exclude-editable | sed 's/+cpu$$//' > requirements.lock
