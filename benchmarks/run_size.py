@@ -4,8 +4,8 @@
     python -m benchmarks.run_size draw
 
 `measure` writes synthetic runs into the folder, where they stay. A shape is a number of problems, of solutions of each
-and of verifications of each solution, such as 500x64x32. If none is given, they are those of `SERIES`, in which one of
-the three numbers grows. It takes these steps, or those that are named, with each of them in a process of its own:
+and of verifications of each solution, such as 500x64x32. If none is given, they are those of `SERIES`, in which the
+last number grows. It takes these steps, or those that are named, with each of them in a process of its own:
 
 - fit: `isocompute fit`, from the check of the run to the profile's file;
 - check: `isocompute check`;
@@ -26,7 +26,6 @@ import resource
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from itertools import chain
 from pathlib import Path
@@ -41,15 +40,14 @@ Shape = tuple[int, int, int]
 SERIES: dict[str, tuple[Shape, ...]] = {
     "500 × 16 × V": tuple((500, 16, each) for each in (128, 1280, 12500)),
     "500 × 64 × V": tuple((500, 64, each) for each in (32, 320, 3125)),
-    "P × 64 × 32": tuple((problems, 64, 32) for problems in (150, 500, 1500)),
 }
 """From V = 128 on all runs of the first have the same estimates, so that only the rows grow. In the second they end at
-smaller V where there are fewer verifications, and in the third there are more and more problems."""
-STYLES = ("-", "--", ":")
+smaller V where there are fewer verifications."""
+STYLES = ("-", "--")
 SMALL_SHAPE = (12, 8, 4)
 RESULTS, PAGE = Path("docs/run_size.csv"), Path("docs/run_size.md")
 SHAPE_COLUMNS = ("problems", "solutions", "verifications")
-COLUMNS = ("step", *SHAPE_COLUMNS, "rows", "seconds", "processor_seconds", "megabytes")
+COLUMNS = ("step", *SHAPE_COLUMNS, "rows", "processor_seconds", "megabytes")
 
 
 def fit(folder: str) -> None:
@@ -110,17 +108,15 @@ STEPS: dict[str, Callable[[str], None]] = {
 
 
 def measure_step(step: str, folder: str) -> dict[str, float]:
-    """Return the seconds, the processor's seconds and the peak memory of a step in a process of its own."""
+    """Return the processor's seconds and the peak memory of a step in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.run_size", "step", step, folder]
     return dict(json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout))
 
 
 def run_step(step: str, folder: str) -> None:
-    begun = time.perf_counter()
     STEPS[step](folder)
     used = resource.getrusage(resource.RUSAGE_SELF)
     figures = {
-        "seconds": time.perf_counter() - begun,
         "processor_seconds": used.ru_utime + used.ru_stime,
         "megabytes": used.ru_maxrss / 1024,
     }
