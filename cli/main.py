@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import signal
 import sys
 from collections.abc import Iterator
@@ -102,22 +103,25 @@ def run_application(application: typer.Typer) -> Any:
     replace_unknown_characters()
     drop_nonsense_variables()
     streams = sys.stdout, sys.stderr
+    output = copy_output_descriptor()
     try:
         with block_standard_input():
             code = application(standalone_mode=False)
         flush_output()
-    except SystemExit as ended:  # typer and Rich end so when the reader of a pipe is gone
+    except SystemExit as ended:  # typer and Rich end so when a pipe is closed, which need not be standard output
         if not ended.code or any(COMPLETION_PATTERN.fullmatch(name) for name in os.environ):
             raise
         sys.stdout, sys.stderr = streams
-        stop_without_reader()
-    except BrokenPipeError:
-        stop_without_reader()
+        if is_reader_gone(output):
+            stop_without_reader()
+        print_error("The command was ended before all of it was done.")
     except USAGE_ERROR as error:
         sys.exit(print_usage_error(error))
     except IsocomputeError as error:
         print_error(str(error))
     except OSError as error:  # what no command expects: a full disk, a terminal that is gone
+        if isinstance(error, BrokenPipeError) and is_reader_gone(output):
+            stop_without_reader()
         place = f": '{error.filename}'" if error.filename else ""
         print_error(f"The system refused: {describe_system_error(error)}{place}.")
     except RecursionError:
@@ -148,6 +152,23 @@ def print_error(sentence: str) -> None:
     console = open_console(stderr=True, soft_wrap=True)
     with suppress(OSError):
         console.print(Text.assemble(("error:", "bold red"), " ", make_printable(shorten_message(sentence), keep="")))
+
+
+def copy_output_descriptor() -> int | None:
+    """Return a second descriptor of standard output, since Rich redirects the first when a pipe is closed."""
+    try:
+        return os.dup(sys.stdout.fileno())
+    except (AttributeError, OSError, ValueError):  # closed, or a test's buffer
+        return None
+
+
+def is_reader_gone(output: int | None) -> bool:
+    """Return whether standard output is a pipe whose reader has closed it."""
+    if output is None or not hasattr(select, "poll"):  # Windows has none
+        return False
+    poll = select.poll()
+    poll.register(output, 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
 def stop_without_reader() -> NoReturn:

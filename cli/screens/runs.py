@@ -228,7 +228,8 @@ def print_sweep_summary(console: Console, summary: SweepSummary) -> None:
 def explain_empty_tables(summary: SweepSummary) -> str:
     """Return a sentence on a sweep of which a table has no row that succeeded."""
     kind = " and ".join(summary.empty_tables)
-    reason = max(summary.failed, key=lambda each: summary.failed[each], default="no row was answered")
+    # of several that are as frequent, the first in the alphabet
+    reason = min(summary.failed, key=lambda each: (-summary.failed[each], each), default="no row was answered")
     return (
         f"None of the {kind} in '{summary.run}' succeeded, so there is nothing to fit yet. The most frequent reason: "
         f"{reason.rstrip('.')}."

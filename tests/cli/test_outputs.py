@@ -8,10 +8,12 @@ import subprocess
 import sys
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
+from isocompute.cli.screens.runs import explain_empty_tables
 from isocompute.planner.profile import read_profile
 from isocompute.runners.engines import Completion
 from isocompute.runners.sampling.sweep import run_sweep
@@ -158,3 +160,18 @@ def test_a_command_whose_reader_has_gone_ends_in_silence(options):
     with open(writing, "wb") as output:
         ended = subprocess.run([sys.executable, "-c", program], stdout=output, stderr=subprocess.PIPE)
     assert (ended.returncode, ended.stderr) == (141, b"")
+
+
+def test_a_pipe_that_breaks_elsewhere_is_no_silence(command, monkeypatch):
+    def end(path):
+        raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr("isocompute.runners.storage.check.check_run", end)
+    ended = command("check", "anything")
+    assert ended.code == 2
+    assert ended.err.startswith("error: ")
+
+
+def test_of_reasons_as_frequent_as_each_other_the_first_in_the_alphabet_is_named():
+    summary = SimpleNamespace(run="r", empty_tables=("solutions",), failed={"b": 2, "a": 2, "c": 1})
+    assert explain_empty_tables(summary).endswith("The most frequent reason: a.")

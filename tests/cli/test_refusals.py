@@ -308,3 +308,22 @@ def test_the_real_command_ends_in_a_sentence_and_exit_code_2(arguments, said, tm
     )  # fmt: skip
     assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (2, "", 1)
     assert ended.stderr.startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        (("plan", "-b", ""), "'--budget' / '-b'"),
+        (("plan", "-b", "8x", "-p", "lab", "-p", ""), "'--profile' / '-p'"),
+        (("grade", "RUN", "--grader", ""), "'--grader'"),
+        (("fit", "RUN", "-o", ""), "'--output' / '-o'"),
+        (("check", ""), "'RUN'"),
+    ],
+)
+def test_an_empty_value_is_refused_and_nothing_is_written(command, written_run, tmp_path, monkeypatch, words, option):
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    ended = command(*(written_run if word == "RUN" else word for word in words))
+    assert (ended.code, ended.out) == (2, "")
+    assert f"error: Invalid value for {option}: the value is empty." in ended.err
+    assert sorted(tmp_path.rglob("*")) == before

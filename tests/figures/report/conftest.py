@@ -27,11 +27,8 @@ class OpenedPage:
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.goto(path.as_uri())
-        # Playwright's wait_for_function calls eval on a slow machine, which the page's policy forbids.
-        while not self.page.evaluate(
-            "document.querySelectorAll('.chart').length == document.querySelectorAll('.chart svg').length"
-        ):
-            self.page.wait_for_timeout(50)
+        # wait_for_function would call eval, which the page's policy forbids
+        self.page.locator(".chart:not(:has(svg))").first.wait_for(state="detached")
 
 
 @pytest.fixture(scope="module")
