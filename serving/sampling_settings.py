@@ -168,7 +168,8 @@ def use_servers(settings: SamplingSettings, urls: Sequence[str]) -> SamplingSett
     """Return the settings with the addresses of servers.
 
     Raises:
-        ConfigError: an address belongs to no role, or to one that there is no model of.
+        ConfigError: an address belongs to no role, or to one that there is no model of, or is empty; or none is known
+            of the solver.
     """
     by_role: dict[str, list[str]] = {}
     for text in urls:
@@ -176,12 +177,18 @@ def use_servers(settings: SamplingSettings, urls: Sequence[str]) -> SamplingSett
         is_named = bool(equals) and "/" not in role
         if is_named and (role not in ROLES or getattr(settings.sweep, role) is None):
             raise ConfigError(f"--url {text}: {settings.source} has no '{role}'; name {' or '.join(ROLES)}.")
+        if is_named and not url.strip():
+            raise ConfigError(
+                f"--url has an empty address for the {role}; write --url {role}=http://localhost:8000/v1."
+            )
         for each in [role] if is_named else SAMPLED_ROLES:
             by_role.setdefault(each, []).append(url if is_named else text)
     content = settings.content
     for role, addresses in by_role.items():
         if content.get(role) is not None:
             content[role] = {**content[role], "options": {**content[role]["options"], "urls": addresses}}
+    if settings.sweep.engine == "openai" and not content["solver"]["options"].get("urls"):
+        raise ConfigError("--url has no address of the solver; write --url solver=http://localhost:8000/v1.")
     if "scorer" in by_role:
         content["scorer"]["engine"] = "openai"
     searches = [search.model_dump(mode="json") for search in settings.sweep.searches]

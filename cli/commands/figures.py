@@ -146,9 +146,9 @@ def split_names(given: list[str] | None) -> list[str]:
     ['png', 'pdf']
 
     Raises:
-        ConfigError: the option is given, and holds no name.
+        ConfigError: a name is empty.
     """
-    names = list(dict.fromkeys(name.strip() for text in given or [] for name in text.split(",") if name.strip()))
-    if given and not names:
-        raise ConfigError("An option that takes names holds none; name at least one, or leave the option out.")
+    names = list(dict.fromkeys(name.strip() for text in given or [] for name in text.split(",")))
+    if "" in names:
+        raise ConfigError(f"A name in the list '{','.join(given or [])}' is empty; separate names by one comma.")
     return names

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -23,7 +22,7 @@ def make_dry_run_option(help_: str, *names: str, **settings: Any) -> Any:
 
 @commands.command(cls=HelpCommand)
 def sweep(
-    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="The sweep file (YAML).", show_default=False)],
+    config: Annotated[str, typer.Argument(metavar="CONFIG", help="The sweep file (YAML).", show_default=False)],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Estimate the cost; sample nothing.")] = False,
     tokens_per_second: Annotated[
         float | None, make_dry_run_option("Completion tokens per second, over all requests together.")
@@ -92,12 +91,12 @@ def sweep(
     if dry_run:
         prices = (price_in, price_out, price_hour)
         with stop_on_signals("stopped; nothing was written"):
-            price_dry_run(str(config), prices, tokens_per_second, parameters or (), sample or 0, json_)
+            price_dry_run(config, prices, tokens_per_second, parameters or (), sample or 0, json_)
         return
     if json_ or parameters or {tokens_per_second, sample, price_in, price_out, price_hour} != {None}:
         raise typer.BadParameter("--tokens-per-second, --sample, prices, --parameters and --json need --dry-run.")
     own_shard = None if shard is None else parse_shard(shard)
-    sweep_config = read_sweep(str(config))
+    sweep_config = read_sweep(config)
     should_stop = None
     if until is not None:
         from isocompute.planner.pilot.stopping import parse_stopping_rule

@@ -164,7 +164,7 @@ def split_roles(given: Sequence[str], option: str, example: str) -> dict[str, li
     {'solver': ['http://a/v1', 'http://b/v1'], 'verifier': ['http://c/v1']}
 
     Raises:
-        ConfigError: a role is unknown, or cannot be served.
+        ConfigError: a role is unknown, or cannot be served, or a value is empty.
     """
     found: dict[str, list[str]] = {}
     for text in given:
@@ -176,8 +176,11 @@ def split_roles(given: Sequence[str], option: str, example: str) -> dict[str, li
                 f"{option} has the role '{role}'; write {option} solver={example}, verifier={example} or "
                 f"scorer={example}."
             )
-        found.setdefault(role, []).extend(part.strip() for part in value.split(",") if part.strip())
-    return {role: values for role, values in found.items() if values}
+        values = [part.strip() for part in value.split(",")]
+        if not all(values):
+            raise ConfigError(f"{option} has an empty value for the {role}; write {option} {role}={example}.")
+        found.setdefault(role, []).extend(values)
+    return found
 
 
 def read_role_settings(profile: Profile, role: str) -> RoleSettings:

@@ -327,3 +327,33 @@ def test_an_empty_value_is_refused_and_nothing_is_written(command, written_run, 
     assert (ended.code, ended.out) == (2, "")
     assert f"error: Invalid value for {option}: the value is empty." in ended.err
     assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("solve", "1+1?", "--url", "verifier="), "--url has an empty address for the verifier; write --url verifier="),
+        (
+            ("solve", "1+1?", "--url", "verifier=http://127.0.0.1:9/v1"),
+            "--url has no address of the solver; write --url ",
+        ),
+        (
+            ("serve", "--dry-run", "--url", "http://127.0.0.1:9/v1", "--url", "verifier="),
+            "--url has an empty value for ",
+        ),
+        (
+            ("serve", "--dry-run", "--url", "http://127.0.0.1:9/v1,,http://b/v1"),
+            "--url has an empty value for the solver",
+        ),
+        (
+            ("figures", "lab", "--format", "png,,pdf", "-o", "drawn"),
+            "A name in the list 'png,,pdf' is empty; separate ",
+        ),
+    ],
+)
+def test_an_empty_item_is_refused_and_nothing_is_written(refused, tmp_path, monkeypatch, words, sentence):
+    monkeypatch.chdir(tmp_path)
+    ending = ("-o", "answers", "-b", "4x") if words[0] == "solve" else ()
+    source = () if words[0] == "figures" else ("-p", "lab")
+    assert refused(*words, *source, *ending).startswith(sentence)
+    assert list(tmp_path.iterdir()) == []
