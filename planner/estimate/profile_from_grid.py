@@ -13,6 +13,8 @@ from isocompute.runners.storage.files import read_file
 
 PROFILE_KEYS = {"self_consistency", "strategies"}
 """Keys of which a profile has one, and a file of grids has none."""
+GRID_KEYS = {"lam": "lambda_", "problems": "n_problems"}
+"""Keys of an entry by their names in a profile."""
 
 
 def read_grid_profile(path: str, entry: str | None, name: str | None) -> Profile:
@@ -53,18 +55,29 @@ def read_grid_profile(path: str, entry: str | None, name: str | None) -> Profile
         raise DataError(f"{where}: 'self_consistency' must begin at S=1, the accuracy of one solution.")
     S, V, cells = read_genrm_cells(grid, where)
     warning = f"Numbers as published ({grid.get('source', path)}), without intervals."
-    return Profile(
-        name=name or entry,
-        description=f"{grid.get('model', 'a model')} on {grid.get('dataset', 'a task')}, "
-        f"verifier {grid.get('verifier', 'unknown')}",
-        problems=check_positive_number(grid, "n_problems", where, int),
-        lam=check_positive_number(grid, "lambda_", where, float),
-        lambda_source="given with the grid",
-        coverage=read_grid_curve(grid, "coverage", where) if "coverage" in grid else None,
-        published=read_published_multiples(grid, where),
-        strategies={"sc": self_consistency, "genrm": Surface(solutions=S, verifications=V, accuracy=[cells])},
-        warnings=[warning],
-    )
+    coverage = read_grid_curve(grid, "coverage", where) if "coverage" in grid else None
+    try:
+        return Profile(
+            name=name or entry,
+            description=f"{grid.get('model', 'a model')} on {grid.get('dataset', 'a task')}, "
+            f"verifier {grid.get('verifier', 'unknown')}",
+            problems=check_positive_number(grid, "n_problems", where, int),
+            lam=check_positive_number(grid, "lambda_", where, float),
+            lambda_source="given with the grid",
+            coverage=coverage,
+            published=read_published_multiples(grid, where),
+            strategies={"sc": self_consistency, "genrm": Surface(solutions=S, verifications=V, accuracy=[cells])},
+            warnings=[warning],
+        )
+    except ValidationError as error:
+        raise DataError(f"{where}: {describe_first_fault(error)}.") from None
+
+
+def describe_first_fault(error: ValidationError) -> str:
+    """Return the first thing that is wrong in an entry, with its key there."""
+    first = error.errors()[0]
+    key = ".".join(map(str, first["loc"]))
+    return f"{GRID_KEYS.get(key, key)}: {first['msg'].removeprefix('Value error, ')}"
 
 
 def read_published_multiples(grid: dict[str, Any], where: str) -> PublishedMultiples | None:
@@ -78,8 +91,7 @@ def read_published_multiples(grid: dict[str, Any], where: str) -> PublishedMulti
     try:
         return PublishedMultiples.model_validate(grid["published"])
     except ValidationError as error:
-        first = error.errors()[0]
-        raise DataError(f"{where}: published.{'.'.join(map(str, first['loc']))}: {first['msg']}.") from None
+        raise DataError(f"{where}: published.{describe_first_fault(error)}.") from None
 
 
 def check_positive_number(grid: dict[str, Any], key: str, where: str, kind: type[int] | type[float]) -> Any:

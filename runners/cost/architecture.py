@@ -93,7 +93,11 @@ def count_unused_parameters(config: Mapping[str, Any]) -> float | None:
     if experts < 2:
         return 0.0
     used = get_first(config, EXPERTS_PER_TOKEN_KEYS)
-    if not used or "hidden_size" not in config or not ({"moe_intermediate_size", "intermediate_size"} & set(config)):
+    if (
+        not 0 < used <= experts
+        or "hidden_size" not in config
+        or not ({"moe_intermediate_size", "intermediate_size"} & set(config))
+    ):
         return None
     return float(count_sparse_layers(config) * (experts - used) * count_expert_parameters(config))
 

@@ -80,7 +80,7 @@ def count_checkpoint_parameters(model: str) -> float | None:
 
     Returns:
         The number; None where it is unknown, as for a mixture whose config.json does not say how many experts a token
-        uses.
+        uses, or does not fit the weights.
 
     Raises:
         EngineError: a file is invalid.
@@ -97,7 +97,8 @@ def count_checkpoint_parameters(model: str) -> float | None:
             return _count_from_config(model)
         if (unused := count_unused_parameters(settings)) is None:
             return None
-        return float(sum(math.prod(tensor["shape"]) for tensor in tensors if tensor["dtype"] in FLOAT_DTYPES)) - unused
+        size = sum(math.prod(tensor["shape"]) for tensor in tensors if tensor["dtype"] in FLOAT_DTYPES) - unused
+        return float(size) if size > 0 else None  # its experts would be larger than its weights
     except FileNotFoundError:
         return _count_from_config(model)
     except ValueError as error:

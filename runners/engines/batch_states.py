@@ -92,7 +92,8 @@ def parse_batch(answer: Any) -> BatchState:
         file for key in ("output_file_id", "error_file_id") if isinstance(file := answer.get(key), str) and file
     )
     listed = errors.get("data") if isinstance(errors, dict) else None
-    faults = tuple(parse_fault(fault) for fault in listed or () if isinstance(fault, dict))
+    listed = listed if isinstance(listed, list) else []
+    faults = tuple(parse_fault(fault) for fault in listed if isinstance(fault, dict))
     token = metadata.get(TOKEN_KEY) if isinstance(metadata, dict) else None
     return BatchState(name, status, files, faults, token if isinstance(token, str) else None)
 

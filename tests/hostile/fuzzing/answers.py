@@ -197,13 +197,22 @@ HEADER = WEIGHTS[: 8 + int.from_bytes(WEIGHTS[:8], "little")]
 TARGETS = {
     "answers of servers": FuzzTarget(read_answer, mutate(CHAT) | mutate(TEXT)),
     "sizes of servers": FuzzTarget(read_cards, mutate(CARDS)),
-    "states of batches": FuzzTarget(read_batches, mutate(BATCH) | mutate({"data": [BATCH], "has_more": True})),
+    "states of batches": FuzzTarget(
+        read_batches,
+        mutate(BATCH) | mutate({"data": [BATCH], "has_more": True}),
+        found=[BATCH | {"errors": {"data": True}}, BATCH | {"errors": {"data": 7}}],
+    ),
     "results of batches": FuzzTarget(read_result, mutate(RESULT)),
     "records of batches": FuzzTarget(lambda _, value: decode_record("a.json", encode(value), "F"), mutate(RECORD)),
     "leases": FuzzTarget(lambda _, value: decode_lease("l", 0, encode(value)), mutate(LEASE)),
     "requests to the server": FuzzTarget(read_question, mutate(QUESTION)),
     "streams": FuzzTarget(read_stream, st.lists(mutate(CHUNK) | st.just("[DONE]") | VALUES | MARKUP, max_size=5)),
-    "configs of models": FuzzTarget(read_model_folder("config.json"), mutate(CONFIG) | mutate(MIXTURE), "m"),
+    "configs of models": FuzzTarget(
+        read_model_folder("config.json"),
+        mutate(CONFIG) | mutate(MIXTURE),
+        "m",
+        [CONFIG | {"num_experts": 8, "num_experts_per_tok": 2}, MIXTURE | {"num_experts_per_tok": 9}],
+    ),
     "weights of models": FuzzTarget(read_model_folder("model.safetensors"), mutate_bytes(HEADER), "m"),
     "indexes of models": FuzzTarget(
         read_model_folder("model.safetensors.index.json"),

@@ -43,7 +43,7 @@ from tests.hostile.fuzzing.drawing import (
     refuse_or_return,
     write_text,
 )
-from tests.hostile.material import make_grid, make_profile, make_sweep
+from tests.hostile.material import change_value, make_grid, make_profile, make_sweep
 
 
 def cut_profile() -> dict[str, Any]:
@@ -154,7 +154,12 @@ TARGETS = {
         "p.json",
         ['{"format": 2, "strategies": {"sc": 1}}', '{"format": 2, "strategies": {"sc": "\\ud800"}}'],
     ),
-    "grid": FuzzTarget(write_first(lambda path: read_grid_profile(path, None, None)), mutate(make_grid()), "g.json"),
+    "grid": FuzzTarget(
+        write_first(lambda path: read_grid_profile(path, None, None)),
+        mutate(make_grid()),
+        "g.json",
+        [change_value(make_grid(), [next(iter(make_grid())), "lambda_"], 1_000_001)],
+    ),
     "prices": FuzzTarget(write_first(read_prices), mutate(PRICES), "prices.json"),
     "price table": FuzzTarget(lambda _, value: parse_prices(value, "F"), VALUES | mutate(PRICES)),
     "policy": FuzzTarget(write_first(read_policy_file), mutate(POLICY), "policy.json"),
