@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterable
 from functools import cache
 from typing import Any
+
+import numpy as np
 
 from isocompute.errors import DataError
 from isocompute.limits import DOCUMENT_GIB, fits_memory, require_memory
@@ -24,6 +27,10 @@ MAX_YAML_VALUES = 20_000
 """The most values of a YAML document, counted once for each alias."""
 MAX_JSON_DEPTH = 100
 """The most nested blocks of a JSON document."""
+SHORT_DOCUMENT = 2**24
+"""Characters below which a document takes little memory, whatever its letters are."""
+WIDE_LETTERS = ((0xF0, 4), (0xC4, 2), (0, 1))
+"""The lowest first byte in UTF-8 of letters that take 4, 2 and 1 bytes each in memory."""
 
 
 class NotJSONError(DataError):
@@ -86,17 +93,38 @@ def parse_answer_json(content: str | bytes | bytearray) -> Any:
 
 
 def estimate_json_bytes(content: str | bytes | bytearray) -> int:
-    """Return the memory that the values of a JSON document take at most, from its length and its signs.
+    """Return the memory that the text of a JSON document and its values take at most, from its length and its signs.
 
     An empty list of two characters takes 64 bytes and more, so that a small archive can hold a document that fills the
-    memory once it is read.
+    memory once it is read. Python keeps every character of a text in as many bytes as its widest one needs.
 
     >>> estimate_json_bytes("[[], []]")
-    342
+    350
     """
     signs = ("[", "{", ",") if isinstance(content, str) else (b"[", b"{", b",")
     lists, objects, commas = (content.count(sign) for sign in signs)  # type: ignore[arg-type]
-    return len(content) + 90 * lists + 200 * objects + 64 * commas
+    text, values = measure_letters(content)
+    return (text + values) * len(content) + 90 * lists + 200 * objects + 64 * commas
+
+
+def measure_letters(content: str | bytes | bytearray) -> tuple[int, int]:
+    r"""Return the bytes of a letter of a JSON document, 1, 2 or 4, and of a letter of its values at most.
+
+    A document that is too short to matter is not searched. Escapes write wide letters in narrow ones.
+
+    >>> measure_letters("é" * SHORT_DOCUMENT), measure_letters("😀" * SHORT_DOCUMENT)
+    ((1, 1), (4, 4))
+    >>> measure_letters(rb'"\ud83d\ude00"' * SHORT_DOCUMENT)
+    (1, 4)
+    """
+    if len(content) < SHORT_DOCUMENT:
+        return 1, 1
+    if isinstance(content, str):
+        text, escapes = (sys.getsizeof(content) - sys.getsizeof("")) // len(content), "\\u"
+    else:
+        highest = int(np.frombuffer(content, dtype=np.uint8).max())
+        text, escapes = next(width for lead, width in WIDE_LETTERS if highest >= lead), b"\\u"
+    return text, 4 if escapes in content else text  # type: ignore[operator]
 
 
 def parse_json_document(content: str | bytes, where: str) -> Any:

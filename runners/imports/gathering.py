@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from isocompute.errors import DataError
+from isocompute.limits import require_text_length
 from isocompute.runners.imports.logged_choices import LoggedChoices
 from isocompute.runners.imports.options import ImportOptions
 from isocompute.runners.imports.row_grading import RowGrader
@@ -101,8 +102,12 @@ class ImportWriter:
         """Number, grade and write a row; the first rows wait until the grader can be chosen.
 
         Raises:
-            DataError: it refers to a missing row, or cannot be graded.
+            DataError: it refers to a missing row, has a text that is too long, or cannot be graded.
         """
+        where = getattr(row, "where", "the log")
+        for name, cell in vars(row).items():
+            if isinstance(cell, str):
+                require_text_length(cell, f"{where}: '{name}'")
         if self.grading.title is not None:
             self._write_imported_row(row)
             return

@@ -11,6 +11,12 @@ from isocompute.errors import DataError
 MAX_YAML_DEPTH = 60
 """Most nested blocks of a YAML file; libyaml's own parser overflows the stack on deeper ones."""
 
+MAX_YAML_BYTES = 64 * 2**20
+"""Bytes of the longest YAML file."""
+
+MAX_YAML_VALUES = 500_000
+"""Most values of a YAML file: it is read value by value."""
+
 
 def parse_plain_yaml(content: str, where: str) -> Any:
     """Return the content of a YAML document, built event by event.
@@ -18,17 +24,23 @@ def parse_plain_yaml(content: str, where: str) -> Any:
     An alias can expand a small file to a huge value, and deep nesting overflows the stack of libyaml's own composer.
 
     Raises:
-        DataError: there is an alias, or nesting is too deep.
+        DataError: there is an alias, nesting is too deep, or there are too many values.
         yaml.YAMLError: it is not YAML, or a value is not plain.
     """
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(content)
     root: list[Any] = []
     within: list[list[Any]] = [root]  # the contents so far of the open blocks
+    count = 0
     try:
         event: Any = loader.get_event()
         while not isinstance(event, yaml.StreamEndEvent | yaml.DocumentEndEvent):
             start, end = event.start_mark, event.end_mark
             line = f"{where}, line {start.line + 1}"
+            count += 1
+            if count > MAX_YAML_VALUES:
+                raise DataError(
+                    f"{line}: there are more than {MAX_YAML_VALUES:,} values, the most that is read of YAML."
+                )
             if isinstance(event, yaml.AliasEvent):
                 raise DataError(f"{line}: aliases are not supported; found '*{event.anchor}'.")
             if isinstance(event, yaml.ScalarEvent):

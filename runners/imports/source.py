@@ -20,7 +20,7 @@ from isocompute.runners.imports.file_kinds import identify_unreadable_file, refu
 from isocompute.runners.imports.folders import describe_subfolders, get_natural_key, list_matching_files
 from isocompute.runners.imports.options import ImportOptions
 from isocompute.runners.imports.packed import get_file_ending, measure_position, open_source_file
-from isocompute.runners.imports.plain_yaml import parse_plain_yaml
+from isocompute.runners.imports.plain_yaml import MAX_YAML_BYTES, parse_plain_yaml
 from isocompute.runners.storage.files import open_regular_file
 from isocompute.runners.storage.provenance import LOGGED_GRADER
 
@@ -164,9 +164,9 @@ class ImportSource:
         """Return the block of keys of a YAML file, with plain values only, no aliases and no tags.
 
         Raises:
-            DataError: it is too large, not YAML, nested too deep, or not a block.
+            DataError: it is too large, has too many values, is not YAML, nested too deep, or not a block.
         """
-        content = self._read_whole_file(path)
+        content = self._read_whole_file(path, MAX_YAML_BYTES)
         try:
             return require_block(parse_plain_yaml(content.decode("utf-8"), str(path)), str(path))
         except UnicodeDecodeError:
@@ -184,13 +184,13 @@ class ImportSource:
         self.bytes_read += path.stat().st_size
         return JsonArchive(path)
 
-    def _read_whole_file(self, path: Path) -> bytes:
+    def _read_whole_file(self, path: Path, most: int = MAX_DOCUMENT_BYTES) -> bytes:
         with open_source_file(path) as file:
-            content = file.read(MAX_DOCUMENT_BYTES + 1)
+            content = file.read(most + 1)
         self.bytes_read += path.stat().st_size
         self.bytes_unpacked = len(content)
-        if len(content) > MAX_DOCUMENT_BYTES:
-            raise DataError(f"{path} is larger than {MAX_DOCUMENT_BYTES:,} bytes, the most that is read at once.")
+        if len(content) > most:
+            raise DataError(f"{path} is larger than {most:,} bytes, the most that is read at once.")
         return bytes(content)
 
 

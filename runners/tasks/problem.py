@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from isocompute.errors import DataError
+from isocompute.limits import require_text_length
 from isocompute.runners.parsing.printable import format_error_value
 
 SURROGATE_PATTERN = re.compile("[\ud800-\udfff]")
@@ -127,9 +128,11 @@ def read_text_cell(row: Mapping[str, Any], column: str, where: str) -> str | Non
     """Return the text of a cell; None if it is empty.
 
     Raises:
-        DataError: it holds neither text nor a number.
+        DataError: it holds neither text nor a number, or the text is too long.
     """
     value = row[column]
+    if isinstance(value, str):
+        require_text_length(value, f"{where}: '{column}'")
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
     if not isinstance(value, str | int | float) or (isinstance(value, float) and not math.isfinite(value)):

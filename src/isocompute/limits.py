@@ -15,6 +15,9 @@ WORK_GIB = 8.0
 DOCUMENT_GIB = 1.0
 """GiB that one document of a file or an archive, and one array, may take once it is read."""
 
+LONGEST_TEXT = 2**22
+"""Characters of the longest text of a model, or of a question, that is read: some million tokens."""
+
 MOST_GIB = 1e6
 
 
@@ -42,6 +45,24 @@ environment variable ISOCOMPUTE_MEMORY_GIB raises it.
             f"{what} would take {describe_gib(needed)} of memory; the limit is {limit:,g} GiB, and the environment "
             f"variable {MEMORY_VARIABLE} raises it."
         )
+
+
+def require_text_length(text: str, what: str) -> None:
+    """Raise if a text is longer than `LONGEST_TEXT`.
+
+    Args:
+        text: the text.
+        what: what it is, as the subject of a sentence.
+
+    Raises:
+        DataError: it is longer.
+
+    >>> require_text_length("a" * 2**23, "a.jsonl, line 3: 'question'")
+    Traceback (most recent call last):
+    isocompute.errors.DataError: a.jsonl, line 3: 'question' has 8,388,608 characters; the most is 4,194,304.
+    """
+    if len(text) > LONGEST_TEXT:
+        raise DataError(f"{what} has {len(text):,} characters; the most is {LONGEST_TEXT:,}.")
 
 
 def fits_memory(needed: float, usual: float = WORK_GIB) -> bool:

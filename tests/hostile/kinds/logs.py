@@ -15,7 +15,7 @@ from typing import Any
 from tests.hostile.cases import HostileInput, Maker, link_to, make_fifo, make_folder
 from tests.hostile.kinds.numbers import LONG_INTEGER, LONG_MARK, draw_leaves, name_path
 from tests.hostile.kinds.packed import make_archive
-from tests.hostile.material import ROOT, change_value
+from tests.hostile.material import ROOT, change_value, make_sweep
 
 GOLDEN = ROOT / "tests" / "golden" / "imports"
 LOGS: dict[str, tuple[str, str, str]] = {
@@ -126,6 +126,26 @@ def generate(rng: random.Random) -> Iterator[HostileInput]:
     yield from generate_csv(rng)
     yield from generate_archives(rng)
     yield from generate_options()
+    yield from generate_wide_texts()
+
+
+def generate_wide_texts() -> Iterator[HostileInput]:
+    """Yield long texts of which some letters take four bytes each in memory, and make all others do so."""
+    start = '{"problem_id": "a", "gold": "5", "question": "q", "solution": "'
+    for letter, name in (("😀", "four"), ("好", "two"), ("\\ud83d\\ude00", "escaped"), ("", "one")):
+        for size in (5_000_000, 60_000_000, 200_000_000):
+            content = {"t.jsonl": write_long(start + letter, size, '"}\n')}
+            slow = size > 10**8
+            yield HostileInput(
+                f"logs-wide-{name}-{size}", ("import", "table", "t.jsonl", "-o", "out/r"), content, slow=slow
+            )
+            sweep = make_sweep() | {"task": {"path": "t.jsonl", "question": "solution", "answer": "gold"}}
+            yield HostileInput(
+                f"logs-wide-task-{name}-{size}",
+                ("sweep", "s.yaml", "--dry-run"),
+                content | {"s.yaml": json.dumps(sweep)},
+                slow=slow,
+            )
 
 
 def change_whole(rng: random.Random, documents: list[Any], name: str) -> dict[str, str | bytes | Maker]:
@@ -176,6 +196,9 @@ def generate_folders() -> Iterator[HostileInput]:
         "large": {first: write_long("x: '", 20_000_000, "'\n")},
         "keys": {first: "".join(f"k{i}: 1\n" for i in range(100_000))},
         "digits": {first: f"samples: [{LONG_INTEGER}]\n"},
+        "values": {first: "samples:\n" + "- x\n" * 3_000_000},
+        "lists": {first: "samples: [" + "[]," * 9_000_000 + "]\n"},
+        "wide": {first: write_long("samples: ['😀", 60_000_000, "']\n")},
         "pipe": {"solutions/9.yaml": make_fifo},
         "device": {"solutions/9.yaml": link_to("/dev/zero")},
         "circle": {"solutions/9": link_to(".")},

@@ -30,6 +30,8 @@ LONG_MARK = 1234567890123
 NUMBERS: dict[str, Any] = {
     "zero": 0,
     "negative": -1,
+    "ten-thousand-and-one": 10_001,
+    "million-and-one": 1_000_001,
     "billion": 10**9,
     "int32": 2**31,
     "int63": 2**63,
@@ -51,6 +53,7 @@ NUMBERS: dict[str, Any] = {
 TEXT_NUMBERS = {
     "zero": "0",
     "negative": "-1",
+    "million-and-one": "1000001",
     "billion": "1000000000",
     "int63": str(2**63),
     "long": LONG_INTEGER,
