@@ -17,16 +17,21 @@ from isocompute.terminal import make_printable
 class PrintableConsole(Console):
     """A console that reads no markup in strings, and prints no character that a terminal obeys.
 
-    Colours and the lines of tables and progress bars are Rich's own.
+    Colours and the lines of tables and progress bars are Rich's own. A text is one line, so that no name with a line
+    break in it begins a line that reads like a message.
     """
+
+    def print(self, *objects: Any, **settings: Any) -> None:
+        """Print texts on one line each, and other objects as Rich does."""
+        super().print(
+            *(make_printable(each, keep="") if isinstance(each, str) else each for each in objects), **settings
+        )
 
     def render(self, renderable: RenderableType, options: Any = None) -> Iterable[Segment]:
         """Yield what is printed, with every text made printable."""
         for segment in super().render(renderable, options):
-            if segment.control or segment.text.isprintable():
-                yield segment
-            else:
-                yield Segment(make_printable(segment.text), segment.style)
+            shown = segment.text if segment.control else make_printable(segment.text)
+            yield segment if shown == segment.text else Segment(shown, segment.style)
 
     def on_broken_pipe(self) -> None:
         """Go on without messages if nobody reads standard error any more; without standard output there is no use.

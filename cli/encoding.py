@@ -86,7 +86,11 @@ def replace_unknown_characters() -> None:
     """Let standard output and standard error replace what their encoding lacks, instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if (reconfigure := getattr(stream, "reconfigure", None)) is not None:
-            reconfigure(errors=HANDLER)
+            try:
+                "λ [a]…\n".encode(stream.encoding, HANDLER)
+                reconfigure(errors=HANDLER)
+            except (UnicodeError, LookupError):  # an encoding of host names, not of texts
+                reconfigure(encoding="utf-8", errors=HANDLER)
 
 
 def can_print_unicode() -> bool:

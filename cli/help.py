@@ -1,6 +1,6 @@
 """Commands with tidy help: paragraphs wrap at any width, and options have the kind of value that they take.
 
-They also refuse empty values.
+They also refuse empty values, and bytes that are not text.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ import sys
 from typing import Any
 
 import typer
+from rich.markup import escape
 from typer.core import TyperArgument, TyperCommand, TyperGroup
 
 from isocompute.cli.encoding import replace_unknown
+from isocompute.terminal import has_surrogates, make_printable
 
 VALUE_WORDS = {"str": "TEXT", "int": "N", "float": "NUMBER", "path": "FILE"}
 """The word for a value of a type."""
@@ -54,26 +56,31 @@ def name_value(kind: str) -> str:
     return VALUE_WORDS[re.sub(r"^<(list\[)?|\]?>$| range", "", kind)]
 
 
-def refuse_empty_values(ctx: Any, parameters: list[Any]) -> None:
+def refuse_invalid_texts(ctx: Any, parameters: list[Any]) -> None:
     """Refuse an argument or an option whose value is an empty text, as of a shell's variable that is not set.
 
+    Likewise one with bytes that are not UTF-8, which no manifest, page or table can hold.
+
     Raises:
-        typer.BadParameter: one is empty.
+        typer.BadParameter: one is empty or invalid.
     """
     for parameter in parameters:
         value = ctx.params.get(parameter.name)
-        if "" in (value if isinstance(value, list | tuple) else [value]):
+        values = value if isinstance(value, list | tuple) else [value]
+        if "" in values:
             raise typer.BadParameter("the value is empty.", ctx=ctx, param=parameter)
+        if any(isinstance(each, str) and has_surrogates(each) for each in values):
+            raise typer.BadParameter("the value has bytes that are not UTF-8.", ctx=ctx, param=parameter)
 
 
 class HelpCommand(TyperCommand):
-    """A command with tidy help, which refuses empty values."""
+    """A command with tidy help, which refuses empty values and bytes that are not text."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the arguments."""
         rest = super().parse_args(ctx, args)
         if not ctx.resilient_parsing:  # as when a shell completes words
-            refuse_empty_values(ctx, self.params)
+            refuse_invalid_texts(ctx, self.params)
         return rest
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
@@ -103,11 +110,8 @@ class RegistryHelpCommand(HelpCommand):
         from isocompute.runners.imports.formats import IMPORT_FORMATS
         from isocompute.runners.search.registry import SEARCH_STRATEGIES
 
-        names = {
-            "graders": GRADERS.names_as_text,
-            "formats": IMPORT_FORMATS.names_as_text,
-            "searches": SEARCH_STRATEGIES.names_as_text,
-        }
+        registries = {"graders": GRADERS, "formats": IMPORT_FORMATS, "searches": SEARCH_STRATEGIES}
+        names = {word: escape(make_printable(each.names_as_text, keep="")) for word, each in registries.items()}
         for parameter in self.params:
             if text := getattr(parameter, "help", None):
                 parameter.help = text.format(**names)  # type: ignore[attr-defined]

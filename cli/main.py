@@ -86,7 +86,7 @@ def handle_version_option(version: VersionOption = False) -> None:
     """Carry the option that asks for the version."""
 
 
-COMPLETION_PATTERN = re.compile(r"_[A-Z_]+_COMPLETE")
+COMPLETION_PATTERN = re.compile(r"_(?:ISOCOMPUTE|PLAN)_COMPLETE")
 """Names of the variables by which a shell asks for the words that may follow."""
 
 SIGPIPE = 13
@@ -96,8 +96,13 @@ USAGE_ERROR: type[Exception] = typer.BadParameter.__bases__[0]
 """The error for arguments that do not fit, of click or of typer's own copy of it."""
 
 
-def run_application(application: typer.Typer) -> Any:
-    """Run a command; an `IsocomputeError` becomes one sentence on stderr and exit code 2."""
+def run_application(application: typer.Typer, name: str) -> Any:
+    """Run a command; an `IsocomputeError` becomes one sentence on stderr and exit code 2.
+
+    Args:
+        application: the command.
+        name: its name in a shell, however it was started.
+    """
     # The matrix products of a plan are small: numpy's threads would wait for each other longer than they compute.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     replace_unknown_characters()
@@ -106,7 +111,7 @@ def run_application(application: typer.Typer) -> Any:
     output = copy_output_descriptor()
     try:
         with block_standard_input():
-            code = application(standalone_mode=False)
+            code = application(prog_name=name, standalone_mode=False)
         flush_output()
     except SystemExit as ended:  # typer and Rich end so when a pipe is closed, which need not be standard output
         if not ended.code or any(COMPLETION_PATTERN.fullmatch(name) for name in os.environ):
@@ -124,6 +129,8 @@ def run_application(application: typer.Typer) -> Any:
             stop_without_reader()
         place = f": '{error.filename}'" if error.filename else ""
         print_error(f"The system refused: {describe_system_error(error)}{place}.")
+    except UnicodeError:
+        print_error("A name or a text has characters that are not valid text, and cannot be written as UTF-8.")
     except RecursionError:
         print_error("A document is nested too deep to be read.")
     except (KeyboardInterrupt, typer.Abort):
@@ -228,12 +235,12 @@ def block_standard_input() -> Iterator[None]:
 
 def main() -> None:
     """Run `isocompute`."""
-    run_application(app)
+    run_application(app, "isocompute")
 
 
 def plan_main() -> None:
     """Run `plan`."""
-    run_application(plan.plan_app)
+    run_application(plan.plan_app, "plan")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import typer
 
 import isocompute
 from isocompute.cli.encoding import can_print_unicode
+from isocompute.terminal import is_visible
 
 if TYPE_CHECKING:
     from isocompute.api.json_schema.blocks import CommandJson
@@ -71,7 +72,9 @@ def escape_unprintable(text: str) -> str:
     """
     lines = text.split("\n")
     return "\n".join(
-        line if line.isprintable() else "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
+        line
+        if line.isascii() and line.isprintable()
+        else "".join(c if is_visible(c) else json.dumps(c)[1:-1] for c in line)
         for line in lines
     )
 

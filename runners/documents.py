@@ -18,6 +18,7 @@ import numpy as np
 
 from isocompute.errors import DataError
 from isocompute.limits import DOCUMENT_GIB, fits_memory, require_memory
+from isocompute.terminal import has_surrogates
 
 MAX_YAML_CHARACTERS = 500_000
 """The longest YAML document that is read."""
@@ -144,7 +145,7 @@ def parse_json_document(content: str | bytes, where: str) -> Any:
     blocks: list[Any] = [value]
     for _ in range(MAX_JSON_DEPTH):
         inner = [item for block in blocks for item in _list_items(block)]
-        if any(isinstance(item, str) and _has_surrogates(item) for item in inner):
+        if any(isinstance(item, str) and has_surrogates(item) for item in inner):
             raise DataError(f"{where} has half of a surrogate pair in a text, which is not valid text.")
         blocks = [item for item in inner if isinstance(item, dict | list)]
         if not blocks:
@@ -324,7 +325,7 @@ def _build_yaml_loader() -> Any:
                     f"{_quote_key(text)} has two readings in YAML; write {kind}, or put it in quotes if it is a text",
                     node.start_mark,
                 )
-            if _has_surrogates(text):
+            if has_surrogates(text):
                 raise refuse("a text has half of a surrogate pair, which is not valid text", node.start_mark)
             return node
 
@@ -354,8 +355,3 @@ def _build_yaml_loader() -> Any:
             return node
 
     return StrictLoader
-
-
-def _has_surrogates(text: str) -> bool:
-    """Return whether a text has half of a surrogate pair, which no file and no terminal takes."""
-    return not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)

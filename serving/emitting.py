@@ -20,6 +20,7 @@ from isocompute.runners.config.tasks import FileTask
 from isocompute.runners.storage.files import check_output_path, has_file, write_output
 from isocompute.serving.fixed_allocation import FixedStrategy, build_fixed_sweep
 from isocompute.serving.sampling_settings import read_config_settings, read_profile_settings
+from isocompute.terminal import make_printable
 
 TO_FILL_IN = "TO FILL IN"
 """Stands in a written sweep file for what the profile does not know."""
@@ -125,7 +126,7 @@ def build_sweep_text(plan: Plan, profile: Profile) -> str:
         "isocompute sweep THIS samples it; isocompute solve QUESTIONS --config THIS answers questions with its models.",
     ]
     text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
-    return "".join(f"# {' '.join(line.split())}\n" for line in lines) + text
+    return "".join(f"# {' '.join(make_printable(line, keep='').split())}\n" for line in lines) + text
 
 
 def build_template(profile: Profile) -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from isocompute.errors import ConfigError, RunError
+from isocompute.errors import ConfigError, DataError, RunError
 from isocompute.fits.policies.policy import Policy
 from isocompute.planner.strategies.registry import is_search
 from isocompute.runners import engines, scorers
@@ -134,6 +135,10 @@ def solve_questions(
     check_answers_path(table)
     if request.answers is not None:
         check_output_path(table)
+        if isinstance(request.questions, str | os.PathLike) and os.path.realpath(table) == os.path.realpath(
+            request.questions
+        ):
+            raise DataError(f"'{table}' holds the questions; write the answers to another file.")
     settings = read_sampling_settings(request.config, request.profile, request.engine, request.urls)
     grader = settings.grader if settings.grader is not None else (request.profile.sampling or {}).get("grader")
     questions = read_questions(request.questions, grader, settings.columns, request.columns)

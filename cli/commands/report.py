@@ -35,14 +35,13 @@ def report(
       isocompute report lab -o report.html
       isocompute report lab-both-small lab-both-large -o report.html
     """
-    from isocompute.runners.storage.files import check_output_path
-
-    check_output_path(output)
     try:
         import matplotlib  # noqa: F401
     except ModuleNotFoundError as error:
         raise IsocomputeError(f"Reports need {error.name}: pip install 'isocompute[figures]'.") from None
-    from isocompute.figures.report.files import open_report_source, write_report
+    from isocompute.figures.report.files import check_report_path, open_report_source, write_report
+
+    check_report_path(output)
 
     with show_progress(open_console(stderr=True)) as show:
         opened = []

@@ -117,9 +117,11 @@ def print_check_report(console: Console, report: CheckReport, repaired: bool) ->
         print_plain_line(console, f"  {format_one_line(damage.what)}")
         print_plain_line(console, f"  {describe_loss(damage)}")
     if len(report.damage) > MAX_SHOWN_ITEMS:
-        print_plain_line(console, f"\n… and {len(report.damage) - MAX_SHOWN_ITEMS:,} more (--json lists all)")
+        console.print()
+        print_plain_line(console, f"… and {len(report.damage) - MAX_SHOWN_ITEMS:,} more (--json lists all)")
     if not report.is_whole:
-        print_plain_line(console, f"\nIntact: {row_counts}.")
+        console.print()
+        print_plain_line(console, f"Intact: {row_counts}.")
     for name, gaps in report.missing.items():
         if gaps:
             where = "" if report.is_whole else f": {describe_gaps(gaps)}"

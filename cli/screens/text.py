@@ -10,6 +10,7 @@ from rich.text import Text
 from isocompute.cli.encoding import replace_unknown
 from isocompute.planner.budget import format_compute
 from isocompute.planner.strategy_option import ConfidenceInterval
+from isocompute.terminal import make_printable
 
 
 def format_percent(value: float) -> str:
@@ -31,6 +32,11 @@ def format_compute_interval(interval: ConfidenceInterval) -> str:
     return f"[{', '.join(ends)}]"
 
 
+def make_shown(text: str, console: Console) -> str:
+    """Return a text as a console can show it, on one line."""
+    return make_printable(replace_unknown(text, console.encoding), keep="")
+
+
 def print_line(console: Console, *parts: str | tuple[str, str]) -> None:
     """Print a line as plain text.
 
@@ -41,18 +47,18 @@ def print_line(console: Console, *parts: str | tuple[str, str]) -> None:
     line = Text()
     for part in parts:
         text, style = (part, "") if isinstance(part, str) else part
-        line.append(replace_unknown(text, console.encoding), style)
+        line.append(make_shown(text, console), style)
     console.print(line)
 
 
 def print_note(console: Console, text: str) -> None:
     """Print a warning as plain text."""
-    console.print(Text.assemble(("note:", "yellow"), " ", replace_unknown(text, console.encoding)))
+    console.print(Text.assemble(("note:", "yellow"), " ", make_shown(text, console)))
 
 
 def print_item(console: Console, text: str) -> None:
     """Print an item of a list as plain text, its further lines indented."""
-    words = Text(replace_unknown(text, console.encoding)).wrap(console, max(console.width - 2, 20))
+    words = Text(make_shown(text, console)).wrap(console, max(console.width - 2, 20))
     for i, line in enumerate(words):
         line.rstrip()
         console.print(Text("- " if i == 0 else "  ") + line)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import PurePosixPath
 
+from isocompute.errors import DataError
 from isocompute.figures.report.page import render_report
 from isocompute.figures.source import FigureSource, open_figure_source
 from isocompute.planner.costs.request import read_settings
@@ -30,11 +32,23 @@ def write_report(
     Raises:
         RunError, DataError, ConfigError: a source or a setting cannot be read, or the file cannot be written.
     """
-    check_output_path(path)
+    check_report_path(path)
     named: dict[str, object] = {"--prices": prices if isinstance(prices, str) or prices is None else "prices.yaml"}
     named |= {"--device": device, "--batch": batch}
     options = [word for name, value in named.items() if value is not None for word in (name, str(value))]
     write_output(path, render_report(sources, read_settings(prices, device, batch), options))
+
+
+def check_report_path(path: str) -> None:
+    """Raise unless a report may be written to a path: its ending is that of a page, so that no other file is replaced.
+
+    Raises:
+        DataError: it may not.
+        RunError: as `check_output_path`.
+    """
+    check_output_path(path)
+    if PurePosixPath(path).suffix.lower() not in (".html", ".htm"):
+        raise DataError(f"'{path}' must end in .html: a report is one HTML file.")
 
 
 def open_report_source(name: str) -> tuple[str, FigureSource]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any
+
+from isocompute.terminal import make_printable
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,11 @@ class ReportPart:
     charts: Sequence[str] = ()
     tables: Sequence[ReportTable] = ()
     markup: str = ""
+
+
+def escape(text: str) -> str:
+    """Return a text in which no character is markup, and none is hidden or changes the direction of others."""
+    return html.escape(make_printable(text))
 
 
 def render_element(tag: str, text: str, **attributes: str) -> str:
@@ -89,8 +96,8 @@ def encode_script_data(data: Any) -> str:
     >>> encode_script_data(["</script>"])
     '["\\\\u003c/script>"]'
     """
-    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    text = make_printable(json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")))
+    return text.replace("<", "\\u003c")
 
 
 def format_share(value: float | None) -> str:

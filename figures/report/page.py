@@ -5,14 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Sequence
-from html import escape
 from importlib.resources import files
 from string import Template
 from typing import Any
 
 from isocompute.figures.report.advice import build_advice
 from isocompute.figures.report.card import build_card
-from isocompute.figures.report.markup import ReportPart, encode_script_data, render_element, render_part
+from isocompute.figures.report.markup import ReportPart, encode_script_data, escape, render_element, render_part
 from isocompute.figures.report.samples import build_samples, build_trees
 from isocompute.figures.report.slider import build_slider_data
 from isocompute.figures.report.tables import build_measured_parts

@@ -20,6 +20,7 @@ from isocompute.runners.storage.schema import (
     VERIFICATIONS_TABLE,
 )
 from isocompute.runners.storage.unequal import describe_few_solutions
+from isocompute.terminal import make_printable
 
 
 def finish_import(writer: ImportWriter, source: SourceSummary, run: str) -> ImportSummary:
@@ -147,4 +148,4 @@ def describe_column_doubts(writer: ImportWriter) -> list[str]:
 
 def clean_display_name(name: str) -> str:
     """Return a name on one line, cut short, without characters that move a terminal's cursor."""
-    return "".join(c if c.isprintable() else " " for c in name)[:200]
+    return make_printable(name, keep="")[:200]

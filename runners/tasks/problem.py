@@ -12,8 +12,7 @@ from typing import Any
 from isocompute.errors import DataError
 from isocompute.limits import require_text_length
 from isocompute.runners.parsing.printable import format_error_value
-
-SURROGATE_PATTERN = re.compile("[\ud800-\udfff]")
+from isocompute.terminal import has_surrogates
 
 LEVEL_PATTERN = re.compile(r"[+-]?[0-9]{1,9}")
 
@@ -137,7 +136,7 @@ def read_text_cell(row: Mapping[str, Any], column: str, where: str) -> str | Non
         return None
     if not isinstance(value, str | int | float) or (isinstance(value, float) and not math.isfinite(value)):
         raise DataError(f"{where}: '{column}' must be text or a number; it is {format_error_value(value)}.")
-    if isinstance(value, str) and not value.isascii() and SURROGATE_PATTERN.search(value):
+    if isinstance(value, str) and has_surrogates(value):
         raise DataError(f"{where}: '{column}' has half of a surrogate pair, which is not valid text.")
     return str(value)
 

@@ -10,6 +10,7 @@ import random
 import zipfile
 from collections.abc import Callable, Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from tests.hostile.cases import HostileInput, Maker, link_to, make_fifo, make_folder
@@ -94,8 +95,16 @@ def read_log(file: str) -> list[Any]:
 
 
 def write_long(start: str, length: int, end: str) -> Maker:
-    """Return a function that writes a file with a long text in it."""
-    return lambda path: path.write_text(start + "x" * length + end, encoding="utf-8") and None
+    """Return a function that writes a file with a long text in it, piece by piece: this process stays small."""
+
+    def make(path: Path) -> None:
+        with path.open("w", encoding="utf-8") as file:
+            file.write(start)
+            for at in range(0, length, 2**20):
+                file.write("x" * min(2**20, length - at))
+            file.write(end)
+
+    return make
 
 
 def write_log(documents: list[Any]) -> str:
