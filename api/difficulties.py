@@ -106,7 +106,7 @@ def difficulty(
         ConfigError: ``bins`` is unknown, or ``samples`` is not a whole number from 1.
         RunError, DataError: the source is missing or does not hold what ``bins`` needs, or λ or ρ is not a cost.
     """
-    if bins not in DIFFICULTY_KINDS:
+    if not isinstance(bins, str) or bins not in DIFFICULTY_KINDS:
         raise ConfigError(f"bins={format_error_value(bins)} must be one of {', '.join(DIFFICULTY_KINDS)}.")
     if isinstance(samples, bool) or not isinstance(samples, int | np.integer) or samples < 1:
         raise ConfigError(f"samples={format_error_value(samples)} must be a whole number from 1.")

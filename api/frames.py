@@ -88,6 +88,8 @@ def from_frame(
         "verdict": verdict, "p_yes": p_yes, "score": score, "tokens": tokens,
         "verification_tokens": verification_tokens, "level": level, "cluster": cluster,
     }  # fmt: skip
+    if problem is None:
+        raise DataError("from_frame needs problem=, the column with the problem's name.")
     rows = read_frame_rows(frame, {role: column for role, column in columns.items() if column is not None})
     run = Run(
         f"memory://isocompute-frames/{secrets.token_hex(8)}/{re.sub(r'[^A-Za-z0-9._-]', '-', name)[:60] or 'run'}"

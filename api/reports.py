@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from isocompute.api.profiles import FittedProfile
-from isocompute.api.runs import OpenedRun
+from isocompute.api.runs import OpenedRun, require_path
 from isocompute.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -45,9 +45,10 @@ def report(
     given = list(source) if isinstance(source, list | tuple) else [source]
     if not given:
         raise ConfigError("A report needs a run or a profile; the list is empty.")
+    target = require_path(path, "path")
     opened = [open_source(each) for each in given]
     table = os.fspath(prices) if isinstance(prices, os.PathLike) else prices
-    write_report(opened, os.fspath(path), prices=table, device=device, batch=batch)
+    write_report(opened, target, prices=table, device=device, batch=batch)
 
 
 def open_source(source: ReportInput) -> tuple[str, FigureSource]:

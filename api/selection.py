@@ -99,7 +99,7 @@ def select(
         >>> select(["7", "8", "8"], verdicts=[[1, 1], [0, 1], [0, 0]]).answer
         '7'
     """
-    if strategy not in RULES:
+    if not isinstance(strategy, str) or strategy not in RULES:
         raise ConfigError(f"strategy={format_error_value(strategy)} is unknown; select has {', '.join(RULES)}.")
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise ConfigError(f"seed must be a whole number, 0 or more; it is {format_error_value(seed)}.")

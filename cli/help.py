@@ -110,8 +110,12 @@ class RegistryHelpCommand(HelpCommand):
         from isocompute.runners.imports.formats import IMPORT_FORMATS
         from isocompute.runners.search.registry import SEARCH_STRATEGIES
 
-        registries = {"graders": GRADERS, "formats": IMPORT_FORMATS, "searches": SEARCH_STRATEGIES}
-        names = {word: escape(make_printable(each.names_as_text, keep="")) for word, each in registries.items()}
+        names = {
+            "graders": GRADERS.names_as_text,
+            "formats": IMPORT_FORMATS.names_as_text,
+            "searches": SEARCH_STRATEGIES.names_as_text,
+        }
+        names = {word: escape(make_printable(text, keep="")) for word, text in names.items()}
         for parameter in self.params:
             if text := getattr(parameter, "help", None):
                 parameter.help = text.format(**names)  # type: ignore[attr-defined]

@@ -27,6 +27,9 @@ UNIT_PATTERNS = {
 
 SCALES = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12, "p": 1e15, "e": 1e18, "z": 1e21}
 
+LARGEST_BUDGET, LARGEST_BUDGETS = 1e18, {"FLOPs": 1e36}
+"""The largest amounts of budgets, of all units and of some."""
+
 COST_WORDS = {
     "prompts": "with prompts",
     "cached": "with uncached prompts",
@@ -94,8 +97,8 @@ class Budget:
         if not number > 0:
             one = "; 1x is one solution" if unit.startswith("x") else ""
             raise BudgetError(f"The budget '{text}' must be above zero{one}.")
-        if not math.isfinite(number * scale):
-            raise BudgetError(f"The budget '{text}' is too large to be a number.")
+        if number * scale > (most := LARGEST_BUDGETS.get(unit, LARGEST_BUDGET)):
+            raise BudgetError(f"The budget '{text}' is too large; the most is {most:g}.")
         return cls(number * scale, unit == "x-plateau", "x" if unit == "x-plateau" else unit, model)
 
     @property
@@ -125,7 +128,7 @@ class Budget:
             )
         x = self.multiple * (plateau or 1) if self.of_plateau else self.multiple
         if x < 1:
-            raise BudgetError(f"A budget of {format_compute(x)} does not pay for one solution; the least is 1x.")
+            raise BudgetError(f"A budget of {x:.12g}x does not pay for one solution; the least is 1x.")
         return x
 
 

@@ -121,11 +121,13 @@ def measure_letters(content: str | bytes | bytearray) -> tuple[int, int]:
     if len(content) < SHORT_DOCUMENT:
         return 1, 1
     if isinstance(content, str):
-        text, escapes = (sys.getsizeof(content) - sys.getsizeof("")) // len(content), "\\u"
+        text = (sys.getsizeof(content) - sys.getsizeof("")) // len(content)
+        has_escapes = "\\u" in content
     else:
         highest = int(np.frombuffer(content, dtype=np.uint8).max())
-        text, escapes = next(width for lead, width in WIDE_LETTERS if highest >= lead), b"\\u"
-    return text, 4 if escapes in content else text  # type: ignore[operator]
+        text = next(width for lead, width in WIDE_LETTERS if highest >= lead)
+        has_escapes = b"\\u" in content
+    return text, 4 if has_escapes else text
 
 
 def parse_json_document(content: str | bytes, where: str) -> Any:
@@ -190,7 +192,8 @@ def parse_yaml(content: str, where: str) -> Any:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or error
-        reason = problem if getattr(error, "context", None) == REFUSED_YAML else f"not YAML: {problem}"
+        reason = YAML_FAULTS.get(str(problem), f"not YAML: {problem}")
+        reason = str(problem) if getattr(error, "context", None) == REFUSED_YAML else reason
         raise DataError(f"{where}{line}: {reason}.") from None
 
 
@@ -254,16 +257,27 @@ def _find_duplicate_key(content: str | bytes) -> tuple[str, str]:
     raise AssertionError("a key appeared twice, but was not found again")
 
 
+YAML_FAULTS = {
+    "but found another document": "a second document begins here; keep one in the file",
+    "second occurrence": "an anchor has the name of an earlier one; rename it",
+}
+"""What the parser says of faults in words that need the rest of its message, and what they mean."""
+
 REFUSED_YAML = "refused"
 """The context of the error for YAML that a rule of isocompute refuses; its problem is a full sentence for the user."""
 
+TEXT_TAG = "tag:yaml.org,2002:str"
 CORE_TAGS = frozenset(f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "seq", "map"))
 SPECIAL_TAGS = frozenset({"tag:yaml.org,2002:merge", "tag:yaml.org,2002:value"})
 """Tags of the keys ``<<`` and ``=``, which have a meaning and no value."""
 OLD_NUMBER_PATTERN = re.compile(
-    r"[-+]?(?:0[0-9_]+|0b[01_]+|[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?|[0-9][0-9.]*_[0-9_.]*)"
+    r"[-+]?(?:0[0-9_]+|0b[01_]+|0o[0-7]+|[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?|[0-9.][0-9.]*_[0-9_.eE+-]*)"
 )
 """Numbers that YAML 1.1 reads in base 8, 2 or 60, or without their underscores, and that other readers take as text."""
+NUMBER_PATTERN = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)
+"""Numbers of YAML 1.2 and JSON; YAML 1.1 takes some for texts, such as ``8e9`` and ``1e-05``."""
+LONGEST_NUMBER = 400
+"""Characters of the longest number."""
 OLD_TRUTH_PATTERN = re.compile(r"yes|no|on|off", re.IGNORECASE)
 
 
@@ -316,7 +330,13 @@ def _build_yaml_loader() -> Any:
             node: yaml.ScalarNode = super().compose_scalar_node(anchor)
             text = node.value
             if node.tag.endswith(":timestamp") and is_plain:
-                node.tag = "tag:yaml.org,2002:str"
+                node.tag = TEXT_TAG
+            if event.tag not in (None, "!", TEXT_TAG):
+                raise refuse(f"values with the tag {_quote_key(event.tag)} are not supported", node.start_mark)
+            if is_plain and node.tag == TEXT_TAG and NUMBER_PATTERN.fullmatch(text):
+                node.tag = "tag:yaml.org,2002:float"
+            if node.tag.endswith((":int", ":float")) and len(text) > LONGEST_NUMBER:
+                raise refuse(f"a number has more than {LONGEST_NUMBER} characters", node.start_mark)
             if node.tag not in CORE_TAGS | SPECIAL_TAGS:
                 raise refuse(f"values with the tag {_quote_key(node.tag)} are not supported", node.start_mark)
             if is_plain and (OLD_NUMBER_PATTERN.fullmatch(text) or OLD_TRUTH_PATTERN.fullmatch(text)):
@@ -354,4 +374,6 @@ def _build_yaml_loader() -> Any:
                 lines[value] = line
             return node
 
+    for tag in SPECIAL_TAGS:  # as a value, a text; a key with a meaning is resolved before
+        StrictLoader.add_constructor(tag, lambda _, node: node.value)
     return StrictLoader

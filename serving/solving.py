@@ -19,6 +19,7 @@ from isocompute.runners.config.sweep_reading import extract_sweep
 from isocompute.runners.display import Display, SilentDisplay
 from isocompute.runners.engines import Engine
 from isocompute.runners.grading import AnswerClasses
+from isocompute.runners.parsing.printable import format_error_value
 from isocompute.runners.sampling.preparing import PreparedSweep, prepare_task
 from isocompute.runners.sampling.sampler import Sampler
 from isocompute.runners.sampling.sweep import lock_sampled_run
@@ -130,7 +131,9 @@ def solve_questions(
     """
     display = display or SilentDisplay()
     if isinstance(request.width, bool) or not isinstance(request.width, int) or request.width < 1:
-        raise ConfigError(f"--width (width=) must be a whole number, 1 or more; it is {request.width!r:.60}.")
+        raise ConfigError(
+            f"--width (width=) must be a whole number, 1 or more; it is {format_error_value(request.width)}."
+        )
     table = request.answers or f"{request.run.rstrip('/')}/{ANSWERS_FILE}"
     check_answers_path(table)
     if request.answers is not None:

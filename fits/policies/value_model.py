@@ -88,15 +88,37 @@ class ValueModel:
             DataError: a name is missing, or what stands there is no number, or one out of range.
         """
         try:
-            table = np.array([[float(kind[name]) for name in COLUMNS] for kind in content["kinds"]])
-            weights = np.array([float(content["gain"][name]) for name in FEATURE_NAMES])
-            read, rate = float(content["read"]), float(content["rate"])
-            verifiable, verifications = int(content["verifiable"]), int(content["verifications"])
+            table = np.array([[read_number(kind[name]) for name in COLUMNS] for kind in content["kinds"]])
+            weights = np.array([read_number(content["gain"][name]) for name in FEATURE_NAMES])
+            read, rate = read_number(content["read"]), read_number(content["rate"])
+            verifiable, verifications = read_whole(content["verifiable"]), read_whole(content["verifications"])
         except KeyError as error:
             raise DataError(f"the model of the value rule cannot be read: {error} is missing.") from None
         except (TypeError, ValueError, OverflowError) as error:
-            raise DataError(f"the model of the value rule cannot be read: {error!r}.") from None
+            raise DataError(f"the model of the value rule cannot be read: {error}.") from None
         return cls(AnswerModel(table, read), weights, rate, verifiable, verifications)
+
+
+def read_number(value: Any) -> float:
+    """Return a number of JSON; True, which Python counts as 1, and texts are none.
+
+    Raises:
+        TypeError: it is not a number.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{repr(value)[:60]} is not a number")
+    return float(value)
+
+
+def read_whole(value: Any) -> int:
+    """Return a whole number of JSON.
+
+    Raises:
+        TypeError: it is not a whole number.
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{repr(value)[:60]} is not a whole number")
+    return value
 
 
 def list_looks(most: int) -> Ints:

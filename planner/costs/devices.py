@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from isocompute.errors import ConfigError
+from isocompute.runners.parsing.printable import format_error_value
 
 UTILISATION = 0.4
 """The share of a device's peak that GPU-hours assume. Prefill and large batches reach about this; decoding in small
@@ -63,5 +64,7 @@ def get_device(name: object) -> Device:
     """
     device = DEVICES.get(name.lower()) if isinstance(name, str) else None
     if device is None:
-        raise ConfigError(f"The device {name!r:.60} is not known; it must be one of {', '.join(DEVICES)}.")
+        raise ConfigError(
+            f"The device {format_error_value(name)} is not known; it must be one of {', '.join(DEVICES)}."
+        )
     return device

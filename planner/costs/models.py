@@ -17,6 +17,7 @@ from isocompute.planner.costs.settings import CostSettings
 from isocompute.planner.costs.usage import REQUESTS, RoleUsage, UnknownCostError, measure_search_usage, measure_usage
 from isocompute.planner.profile import Profile, Searches
 from isocompute.planner.strategies.registry import STRATEGIES, is_search
+from isocompute.runners.parsing.printable import format_error_value
 
 COUNTED_MODELS = {"tokens": "completion", "prompts": "prompts", "cached": "cached"}
 """The cost models that count tokens, and their way of counting."""
@@ -76,9 +77,10 @@ def check_cost_model(name: object) -> str:
     Raises:
         ConfigError: there is none of that name.
     """
-    if name not in COST_MODELS:
-        raise ConfigError(f"The cost model {name!r:.60} is not known; it must be one of {', '.join(COST_MODELS)}.")
-    return str(name)
+    if not isinstance(name, str) or name not in COST_MODELS:
+        given = format_error_value(name)
+        raise ConfigError(f"The cost model {given} is not known; it must be one of {', '.join(COST_MODELS)}.")
+    return name
 
 
 def price_profile_requests(profile: Profile, model: str, settings: CostSettings) -> RequestCosts:

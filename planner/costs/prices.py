@@ -11,7 +11,7 @@ from typing import Any
 
 from isocompute.errors import ConfigError, DataError
 from isocompute.runners.documents import NotJSONError, parse_json_document, parse_yaml
-from isocompute.runners.parsing.printable import format_one_line
+from isocompute.runners.parsing.printable import format_error_value, format_one_line, quote_value
 from isocompute.runners.storage.files import read_file
 
 OWN_KEYS = {"input": "input", "output": "output", "cached_read": "cached_read", "batch_discount": "batch_discount"}
@@ -19,6 +19,8 @@ INSPECT_KEYS = {"input_cache_read": "cached_read", "input_cache_write": "cached_
 """inspect_ai's further keys. Runs do not log writes to a cache, so they are billed as input. Its documentation asks for
 0 where a price is not used, so cached reads at 0 are billed as input."""
 PRICE_KEYS = OWN_KEYS | INSPECT_KEYS
+SMALLEST_PRICE, LARGEST_PRICE = 1e-9, 1e6
+"""The range of prices above zero, in dollars per million tokens, and of discounts."""
 MILLION = 1e6
 SHOWN_MODELS = 12
 LITELLM_FILE = "model_prices_and_context_window_backup.json"
@@ -148,11 +150,13 @@ def parse_prices(content: Any, source: str) -> PriceTable:
 
 
 def _parse_price(name: object, price: Any, source: str) -> ModelPrice:
-    where = f"The price file '{source}', model {name!r:.80}"
+    where = f"The price file '{source}', model {format_error_value(name)}"
     if not isinstance(price, dict):
         raise DataError(f"{where}: it must have input and output in dollars per million tokens.")
     if unknown := [key for key in price if key not in PRICE_KEYS]:
-        raise DataError(f"{where}: the key {unknown[0]!r:.60} is not known; the keys are {', '.join(PRICE_KEYS)}.")
+        raise DataError(
+            f"{where}: the key {format_error_value(unknown[0])} is not known; the keys are {', '.join(PRICE_KEYS)}."
+        )
     numbers = {PRICE_KEYS[key]: _check_price(value, f"{where}: {key}") for key, value in price.items()}
     numbers.pop("cached_write", None)
     if "input_cache_read" in price and not numbers["cached_read"]:
@@ -168,9 +172,13 @@ def _parse_price(name: object, price: Any, source: str) -> ModelPrice:
 def _check_price(value: object, where: str) -> float | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not (0 <= value < math.inf):
-        raise DataError(f"{where} is {value!r:.60}; it must be a number of dollars, 0 or more.")
-    return float(value)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not (is_number and (value == 0 or SMALLEST_PRICE <= value <= LARGEST_PRICE)):  # type: ignore[operator]
+        raise DataError(
+            f"{where} is {quote_value(value):.60}; it must be 0, or dollars from {SMALLEST_PRICE:g} to "
+            f"{LARGEST_PRICE:,.0f}."
+        )
+    return float(value) + 0.0  # type: ignore[arg-type]  # -0.0 becomes 0.0
 
 
 def load_litellm_prices() -> PriceTable:

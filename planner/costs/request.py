@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from isocompute.errors import BudgetError, ConfigError
-from isocompute.planner.budget import Budget, has_no_unit
+from isocompute.planner.budget import LARGEST_BUDGET, Budget, has_no_unit
 from isocompute.planner.costs.devices import get_device
 from isocompute.planner.costs.models import COUNTED_MODELS, MODEL_UNITS, PRICED_MODELS, UNIT_MODELS, check_cost_model
 from isocompute.planner.costs.prices import PriceTable, load_litellm_prices, parse_prices, read_prices
@@ -165,7 +164,8 @@ def choose_cost_model(
         raise ConfigError(f"{name} and the cost model {model} both say what a request costs; leave one of them out.")
     if model in COUNTED_MODELS and lam is not None and lam != COUNTED_MODELS[str(model)]:
         raise ConfigError(
-            f"λ (--lambda, lam=) is given as {lam!s:.30} and the cost model as {model}; leave one of them out."
+            f"λ (--lambda, lam=) is given as {format_error_value(lam)} and the cost model as "
+            f"{model}; leave one of them out."
         )
     return model
 
@@ -215,6 +215,6 @@ def read_latency(latency: object) -> float:
         parsed = Budget.parse(f"{latency} s" if has_no_unit(latency) else latency)
         if parsed.unit == "s":
             return parsed.multiple
-    elif isinstance(latency, int | float) and not isinstance(latency, bool) and 0 < latency < math.inf:
+    elif isinstance(latency, int | float) and not isinstance(latency, bool) and 0 < latency <= LARGEST_BUDGET:
         return float(latency)
-    raise BudgetError(f"The latency {latency!r:.60} must be seconds above zero, such as 20 s.")
+    raise BudgetError(f"The latency {format_error_value(latency)} must be seconds above zero, such as 20 s.")

@@ -14,6 +14,7 @@ from isocompute.fits.choice.recommendation import exclude_needless_sizes
 from isocompute.fits.mean_intervals import compute_mean_interval
 from isocompute.planner.compare import ExpectedAccuracies
 from isocompute.planner.profile import Profile
+from isocompute.runners.parsing.printable import format_error_value
 
 TARGET_PROBABILITY = 0.9
 """The probability with which an allocation must reach the target."""
@@ -51,10 +52,12 @@ def read_target(target: object) -> float:
             value = float(match[1]) / 100
         elif (match := _FRACTION.fullmatch(target)) and match[1] not in ("", "+", "-"):
             value = float(match[1])
-    elif isinstance(target, int | float) and not isinstance(target, bool):
+    elif isinstance(target, int | float) and not isinstance(target, bool) and 0 < target < 1:
         value = float(target)
     if not 0 < value < 1:
-        raise BudgetError(f"The target {target!r:.60} must be an accuracy between 0 and 1, such as 0.6 or 60%.")
+        raise BudgetError(
+            f"The target {format_error_value(target)} must be an accuracy between 0 and 1, such as 0.6 or 60%."
+        )
     return value
 
 

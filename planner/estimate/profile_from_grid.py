@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from isocompute.errors import DataError
 from isocompute.planner.profile import Curve, Profile, PublishedMultiples, Surface
 from isocompute.runners.documents import parse_json_document
+from isocompute.runners.parsing.printable import format_error_value
 from isocompute.runners.storage.files import read_file
 
 PROFILE_KEYS = {"self_consistency", "strategies"}
@@ -46,9 +47,9 @@ def read_grid_profile(path: str, entry: str | None, name: str | None) -> Profile
         raise DataError(
             f"{path} holds several grids; choose one with --entry (entry= in Python): {', '.join(entries)}."
         )
-    entry = entry or next(iter(entries))
-    if entry not in entries:
-        raise DataError(f"{path} has no entry '{entry}'; it has: {', '.join(entries)}.")
+    entry = next(iter(entries)) if entry is None else entry
+    if not isinstance(entry, str) or entry not in entries:
+        raise DataError(f"{path} has no entry {format_error_value(entry)}; it has: {', '.join(entries)}.")
     grid, where = entries[entry], f"{path}, {entry}"
     self_consistency = read_grid_curve(grid, "self_consistency", where)
     if self_consistency.solutions[0] != 1:
@@ -103,7 +104,8 @@ def check_positive_number(grid: dict[str, Any], key: str, where: str, kind: type
     value = grid.get(key)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1e9 or kind(value) != value:
         raise DataError(
-            f"{where}: '{key}' must be a positive {'whole number' if kind is int else 'number'}; got {value!r}."
+            f"{where}: '{key}' must be a positive {'whole number' if kind is int else 'number'} below 1e9; got "
+            f"{format_error_value(value)}."
         )
     return kind(value)
 
@@ -158,7 +160,7 @@ def parse_knot(value: Any, where: str) -> int:
     """
     text = str(value)
     if not (text.isascii() and text.isdigit() and len(text) < 10 and text == str(int(text)) != "0"):
-        raise DataError(f"{where}: S and V must be whole numbers from 1 upwards; got {text[:40]}.")
+        raise DataError(f"{where}: S and V must be whole numbers from 1 to 999,999,999; got '{text[:40]}'.")
     return int(text)
 
 

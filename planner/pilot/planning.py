@@ -38,6 +38,7 @@ from isocompute.planner.profile import (
     read_lambda,
     read_profile,
 )
+from isocompute.runners.parsing.printable import format_error_value
 from isocompute.runners.storage.run import Run
 
 TYPICAL_LAMBDA = 1.0
@@ -66,10 +67,15 @@ class PilotGoal:
         if len(given) != 1:
             raise ConfigError("A pilot is planned for one goal: --budget, --regret or --gap (budget=, regret=, gap=).")
         if self.worth is not None and not 0 < self.worth < math.inf:
-            raise ConfigError(f"The budget of a pilot must be a finite number above zero; got {self.worth:g}.")
+            raise ConfigError(
+                f"The budget of a pilot must be a finite number above zero; got {format_error_value(self.worth)}."
+            )
         for name, value in (("regret", self.regret), ("gap", self.gap)):
             if value is not None and not 0 < value < 100:
-                raise ConfigError(f"A {name} must be a finite number of points above 0 and below 100; got {value:g}.")
+                raise ConfigError(
+                    f"A {name} must be a finite number of points above 0 and below 100; got "
+                    f"{format_error_value(value)}."
+                )
 
 
 @dataclass(frozen=True, eq=False)

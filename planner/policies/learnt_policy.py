@@ -9,6 +9,7 @@ from isocompute.fits.choice.recommendation import EQUIVALENCE_MARGIN
 from isocompute.planner.policies.comparison import PolicyComparison
 from isocompute.planner.policies.policy_file import Guarantee, LearntOn, MeasuredPolicy, PolicyFile
 from isocompute.planner.policies.policy_rows import PolicyRow
+from isocompute.runners.parsing.printable import format_error_value
 
 
 def find_best_row(comparison: PolicyComparison) -> PolicyRow:
@@ -31,7 +32,7 @@ def build_policy_file(comparison: PolicyComparison, rule: str | None = None) -> 
     """
     rows = {row.rule: row for row in comparison.rows}
     if rule is not None and rule not in rows:
-        raise ConfigError(f"rule must be one of {', '.join(rows)}; got {rule!r:.60}.")
+        raise ConfigError(f"rule must be one of {', '.join(rows)}; got {format_error_value(rule)}.")
     row = find_best_row(comparison) if rule is None else rows[rule]
     goal = comparison.goal
     if row.is_certified is False:

@@ -6,7 +6,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError
 
 from isocompute.errors import DataError
 from isocompute.planner.profile.model_records import ModelRecord
@@ -21,6 +21,7 @@ from isocompute.planner.profile.numbers import (
     WholeNumberFromZero,
 )
 from isocompute.runners.documents import NotJSONError, parse_json_document
+from isocompute.runners.parsing.printable import format_error_value
 from isocompute.runners.storage.files import check_output_path, read_file, write_output
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class Guarantee(PolicyBlock):
     """The largest share of problems with another answer."""
     confidence: Annotated[float, Field(gt=0, lt=1, strict=True)]
     """Probability, over samples of problems, that the promise holds."""
-    certified: bool
+    certified: StrictBool
     """False if there were too few problems to certify delta; the rule then samples the full budget."""
 
 
@@ -200,7 +201,9 @@ def read_policy_file(path: str) -> PolicyFile:
             "-o policy.json."
         )
     if content["format"] != 1 or isinstance(content["format"], bool):
-        raise DataError(f"{path} is a policy file of format {content['format']!r:.60}; this version reads 1.")
+        raise DataError(
+            f"{path} is a policy file of format {format_error_value(content['format'])}; this version reads 1."
+        )
     if not _is_finite(content):
         raise DataError(f"{path} is not a policy file: its numbers must be finite.")
     try:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, StrictFloat, Tag, model_validator
 
 from isocompute.planner.profile.numbers import (
     FiniteNumber,
@@ -39,7 +39,7 @@ class Curve(BaseModel):
     solutions: Knots
     error: StandardError | None = None
     parameters: dict[str, FiniteNumber] = {}
-    accuracy: list[list[float]]
+    accuracy: list[list[StrictFloat]]
 
     @model_validator(mode="after")
     def _check_rectangle(self) -> Curve:
@@ -68,7 +68,7 @@ class Surface(BaseModel):
     verifications: Knots
     error: StandardError | None = None
     parameters: dict[str, FiniteNumber] = {}
-    accuracy: list[list[list[float]]]
+    accuracy: list[list[list[StrictFloat]]]
 
     @model_validator(mode="after")
     def _check_rectangle(self) -> Surface:
@@ -105,15 +105,14 @@ class Searches(BaseModel):
     seeds: Knots
     cost: dict[str, list[PositiveNumber | None]]
     tokens: dict[str, dict[str, list[NonNegativeNumber | None]]] = {}
-    accuracy: list[list[float]]
+    accuracy: list[list[StrictFloat]]
 
     @model_validator(mode="after")
     def _check_rectangle(self) -> Searches:
         parts: list[dict[str, Any]] = [self.numbers, self.cost, *self.tokens.values()]
-        sizes = {name: len(column) for part in parts for name, column in part.items()}
-        for name, size in sizes.items():
-            if size != len(self.seeds):
-                raise ValueError(f"'{name}' has {size} entries; there are {len(self.seeds)} allocations")
+        for name, column in (pair for part in parts for pair in part.items()):
+            if len(column) != len(self.seeds):
+                raise ValueError(f"'{name}' has {len(column)} entries; there are {len(self.seeds)} allocations")
         check_probabilities(self.array, (len(self.seeds),))
         for columns in self.tokens.values():
             check_cached_tokens(columns.get("cached", []), columns.get("prompt", []))
@@ -152,7 +151,7 @@ class ExtrapolatedCurve(BaseModel):
     errors: dict[str, StandardError] = {}
     measured_to: WholeNumber
     solutions: Knots
-    accuracy: list[list[float]]
+    accuracy: list[list[StrictFloat]]
 
     @model_validator(mode="after")
     def _check_rectangle(self) -> ExtrapolatedCurve:

@@ -12,6 +12,7 @@ from isocompute.errors import DataError
 from isocompute.planner.profile.format1 import upgrade_profile_content
 from isocompute.planner.profile.profile import Profile
 from isocompute.runners.documents import NotJSONError, parse_json_document
+from isocompute.runners.parsing.printable import format_error_value
 from isocompute.runners.storage.files import MANIFEST_FILE, check_output_path, has_file, read_file
 
 PART_KINDS = {"curve", "surface", "searches", "policy", "unknown"}
@@ -90,7 +91,9 @@ def read_profile_content(name: str) -> tuple[dict[str, Any], str]:
     if content.get("format") not in (1, 2):
         if "format" not in content:
             raise DataError(f"{path} is not a profile: the key 'format' is missing; make one with isocompute fit.")
-        raise DataError(f"{path} is a profile of format {content['format']!r:.60}; this version reads 1 and 2.")
+        raise DataError(
+            f"{path} is a profile of format {format_error_value(content['format'])}; this version reads 1 and 2."
+        )
     return content, path
 
 

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, StrictFloat, model_validator
 
 from isocompute.planner.profile.accuracies import check_probabilities, to_accuracy_array
 from isocompute.planner.profile.numbers import Knots, PositiveNumber, Share, WholeNumber
@@ -32,7 +32,7 @@ class LengthCaps(BaseModel):
     tokens: list[PositiveNumber]
     own_limit: WholeNumber | None = None
     solutions: Knots
-    accuracy: list[list[list[float]]]
+    accuracy: list[list[list[StrictFloat]]]
 
     @model_validator(mode="after")
     def _check_rectangle(self) -> LengthCaps:

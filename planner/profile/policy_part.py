@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, StrictFloat, Tag, model_validator
 
 from isocompute.planner.profile.accuracies import check_probabilities, to_accuracy_array
 from isocompute.planner.profile.numbers import (
@@ -57,7 +57,7 @@ class PolicyPart(BaseModel):
     compute: list[PositiveNumber]
     percentile_95: list[NonNegativeNumber]
     hindsight: list[AtLeastOne] | None = None
-    accuracy: list[list[float]]
+    accuracy: list[list[StrictFloat]]
     solutions: list[list[AtLeastOne]]
     verifications: list[list[NonNegativeNumber]] | None = None
     answer_model: dict[str, Any] | None = None

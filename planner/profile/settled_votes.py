@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictFloat, model_validator
 
 from isocompute.planner.profile.accuracies import check_probabilities, to_accuracy_array
 from isocompute.planner.profile.numbers import Knots
@@ -23,8 +23,8 @@ class SettledVotes(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
     solutions: Knots
     shares: Annotated[list[Annotated[float, Field(gt=0, le=1, strict=True)]], Field(min_length=1)]
-    settled: list[list[list[float]]]
-    right: list[list[list[float]]]
+    settled: list[list[list[StrictFloat]]]
+    right: list[list[list[StrictFloat]]]
 
     @model_validator(mode="after")
     def _check_shape(self) -> SettledVotes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from isocompute.runners.config.base import (
     ConfigBlock,
@@ -25,7 +25,7 @@ class ModelRole(ConfigBlock):
     """A checkpoint's folder or its name on the hub; with the engine ``openai`` the name that the server gives it."""
     prompt: str
     """A prompt by name, or the path of a text file with ``{question}``, and for a verifier ``{solution}``."""
-    chat: bool = False
+    chat: StrictBool = False
     """True if the prompt is sent as a user's message, through the model's chat template."""
     temperature: Annotated[float, Field(ge=0, le=10, strict=True)] = 0.7
     """The sampling temperature."""
@@ -33,7 +33,7 @@ class ModelRole(ConfigBlock):
     """The share of the probability that sampling keeps at each token."""
     max_tokens: TokenLimit = 1024
     """The most tokens of a completion; a longer one is cut and counted as cut."""
-    stop: tuple[str, ...] = ()
+    stop: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(max_length=100)] = ()
     """Texts at which a completion ends."""
     thinking_end: Annotated[str, Field(min_length=1)] | None = None
     """The text that ends a model's thinking; answers are read after it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, StrictBool, ValidationError, model_validator
 
 from isocompute.errors import ConfigError
 from isocompute.registry import Registry
@@ -75,7 +75,7 @@ class Sweep(ConfigBlock):
     """The reward model that scores solutions, and the steps of searches."""
     step: Annotated[str, Field(min_length=1)] = "\n\n"
     """The text that ends a step."""
-    boxed_ends: bool = False
+    boxed_ends: StrictBool = False
     """True if a closed box ends a search's solution."""
     scored: CountFromZero = 0
     """The number of solutions of each problem that are scored, the first ones."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, StrictBool, ValidationInfo, field_validator
 
 from isocompute.registry import Registry, load_object
 from isocompute.runners.config.base import ConfigBlock, ProblemCount, Seed
@@ -93,7 +93,7 @@ class FileTask(ConfigBlock):
     """The number of problems, the first ones. All, unless set."""
     seed: Seed = 0
     """Orders the options of multiple-choice problems."""
-    unanswered: bool = False
+    unanswered: StrictBool = False
     """True if right answers may be missing."""
 
     @field_validator("choices", mode="before")

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from isocompute.errors import DataError
+
+SMALLEST_RATE, LARGEST_RATE = 1e-3, 1e12
+"""The range of tokens a second."""
+LARGEST_SIZE = 1e15
+"""The most parameters of a model."""
+SMALLEST_PRICE, LARGEST_PRICE = 1e-6, 1e6
+"""The range of prices above zero: of a million tokens, or of an hour of the machine."""
 
 
 @dataclass(frozen=True)
@@ -150,13 +156,16 @@ def price_requests(
         '8e+15 + 1.6e+15 FLOPs, 200 s, $1'
     """
     prices = prices or UnitPrices()
-    for name, numbers in (("The rate", rates or {}), ("A model's size", {**parameters, "scorer": scorer})):
+    sizes = {**parameters, "scorer": scorer}
+    for name, numbers, most in (("The rate", rates or {}, LARGEST_RATE), ("A model's size", sizes, LARGEST_SIZE)):
         for number in numbers.values():
-            if number is not None and not (number > 0 and math.isfinite(number)):
-                raise DataError(f"{name} is {number:g}; it must be above zero.")
+            if number is not None and not SMALLEST_RATE <= number <= most:
+                raise DataError(f"{name} is {number:g}; it must lie from {SMALLEST_RATE:g} to {most:g}.")
     for price in (prices.prompt, prices.completion, prices.hour):
-        if price is not None and not (price >= 0 and math.isfinite(price)):
-            raise DataError(f"A price is {price:g}; it must be zero or above.")
+        if price is not None and not (price == 0 or SMALLEST_PRICE <= price <= LARGEST_PRICE):
+            raise DataError(
+                f"A price is {price:g}; it must be zero, or lie from {SMALLEST_PRICE:g} to {LARGEST_PRICE:g}."
+            )
     roles = {
         role: compute_role_cost(count, lengths[role], parameters.get(role), scorer) for role, count in requests.items()
     }

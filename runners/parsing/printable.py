@@ -13,7 +13,7 @@ def format_one_line(text: str, longest: int = 300) -> str:
 
 def format_error_value(value: object) -> str:
     """Return a value's representation for an error, cut short."""
-    text = repr(value)
+    text = quote_value(value)
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 
@@ -44,7 +44,8 @@ def format_short_number(number: float | None) -> str:
 def quote_value(value: object) -> str:
     """Return a value as Python writes it, for an error.
 
-    Python writes no whole number of more than 4,300 digits, which a file can hold in hexadecimal.
+    Python writes no whole number of more than 4,300 digits, which a file can hold in hexadecimal; and an object of
+    another package may fail to be written.
 
     >>> quote_value("a"), quote_value([10**5000])
     ("'a'", 'a number of thousands of digits')
@@ -53,3 +54,5 @@ def quote_value(value: object) -> str:
         return repr(value)
     except ValueError:
         return "a number of thousands of digits"
+    except Exception:  # noqa: BLE001 - an object's own method can raise any error
+        return f"a {type(value).__name__}"

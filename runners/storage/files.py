@@ -181,6 +181,10 @@ def open_regular_file(path: str | os.PathLike[str]) -> io.BufferedReader:
     """
     if "\0" in os.fspath(path):
         raise FileNotFoundError(errno.ENOENT, "No name on a disk holds a NUL character", os.fspath(path))
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        raise FileNotFoundError(errno.ENOENT, "No name on a disk holds half of a letter", os.fspath(path)) from None
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISREG(mode):

@@ -38,6 +38,7 @@ import pyarrow.parquet as pq
 from isocompute.errors import DataError, RunError
 from isocompute.limits import require_memory
 from isocompute.runners.documents import parse_json_document
+from isocompute.runners.parsing.printable import format_error_value
 from isocompute.runners.storage.files import (
     MANIFEST_FILE,
     open_regular_file,
@@ -108,7 +109,8 @@ class Run(RunFolder):
         format_ = manifest.get("format", 1)
         if type(format_) is not int or format_ not in READABLE_FORMATS:
             raise RunError(
-                f"The run at '{self.path}' has the format {format_!r:.40}, but this version of isocompute reads "
+                f"The run at '{self.path}' has the format {format_error_value(format_)}, but this "
+                "version of isocompute reads "
                 f"formats {READABLE_FORMATS[0]} to {READABLE_FORMATS[-1]}; use the version that wrote it, or a newer "
                 "one."
             )

@@ -73,9 +73,9 @@ def test_the_published_grids_read(shared_data):
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (changed(lambda_=0), ", mine: 'lambda_' must be a positive number; got 0."),
-        (changed(lambda_=float("nan")), ", mine: 'lambda_' must be a positive number; got nan."),
-        (changed(n_problems=1.5), ", mine: 'n_problems' must be a positive whole number; got 1.5."),
+        (changed(lambda_=0), ", mine: 'lambda_' must be a positive number below 1e9; got 0."),
+        (changed(lambda_=float("nan")), ", mine: 'lambda_' must be a positive number below 1e9; got nan."),
+        (changed(n_problems=1.5), ", mine: 'n_problems' must be a positive whole number below 1e9; got 1.5."),
         (changed(self_consistency=[0.3]), ", mine: 'self_consistency' must be a table {S: success}."),
         (changed(self_consistency={}), ", mine: 'self_consistency' must be a table {S: success}."),
         (
@@ -84,7 +84,7 @@ def test_the_published_grids_read(shared_data):
         ),
         (
             changed(self_consistency={"0": 0.3}),
-            ", mine: self_consistency: S and V must be whole numbers from 1 upwards; got 0.",
+            ", mine: self_consistency: S and V must be whole numbers from 1 to 999,999,999; got '0'.",
         ),
         (
             changed(self_consistency={"1": 33.5}),
@@ -103,7 +103,7 @@ def test_the_published_grids_read(shared_data):
         ),
         (
             changed(best_of_n=[{"S": 1.5, "V": 1, "success": 0.3}]),
-            ", mine: best_of_n: S and V must be whole numbers from 1 upwards; got 1.5.",
+            ", mine: best_of_n: S and V must be whole numbers from 1 to 999,999,999; got '1.5'.",
         ),
         ({}, " holds no grid; it must hold {name: {lambda_, n_problems, self_consistency, best_of_n}}."),
         ([ENTRY], " holds no grid; it must hold {name: {lambda_, n_problems, self_consistency, best_of_n}}."),
