@@ -164,7 +164,7 @@ def price_requests(
     for price in (prices.prompt, prices.completion, prices.hour):
         if price is not None and not (price == 0 or SMALLEST_PRICE <= price <= LARGEST_PRICE):
             raise DataError(
-                f"A price is {price:g}; it must be zero, or lie from {SMALLEST_PRICE:g} to {LARGEST_PRICE:g}."
+                f"A price is {price:g}; it must be zero, or lie from {SMALLEST_PRICE:g} to {LARGEST_PRICE:,.0f}."
             )
     roles = {
         role: compute_role_cost(count, lengths[role], parameters.get(role), scorer) for role, count in requests.items()

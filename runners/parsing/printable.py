@@ -17,6 +17,18 @@ def format_error_value(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 
+def describe_failure(error: BaseException) -> str:
+    """Return why a library failed: the first line of its message without the full stop, or else its kind of error.
+
+    >>> describe_failure(ValueError("it is short.\\nRead the manual.")), describe_failure(ValueError())
+    ('it is short', 'ValueError')
+    >>> describe_failure(ValueError("The name is invalid:\\n  it has blanks"))
+    'The name is invalid: it has blanks'
+    """
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return " ".join(lines[: 2 if lines[0].endswith(":") else 1]).rstrip(".")
+
+
 def format_count(count: int, noun: str) -> str:
     """Return a number of things in words.
 

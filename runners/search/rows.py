@@ -65,7 +65,7 @@ def read_problem_searches(run: Run, problem: str) -> dict[SearchKey, LoggedSearc
     run.read_manifest()
     problems = [name for (name,) in sorted(run.read_keys(PROBLEMS_TABLE))]
     if problem not in problems:
-        examples = ", ".join(problems[:5]) + (" …" if len(problems) > 5 else "")
+        examples = ", ".join(f"'{name}'" for name in problems[:5]) + (" …" if len(problems) > 5 else "")
         raise RunError(f"The run at '{run.path}' has no problem '{problem}'; it has {examples or 'none'}.")
     rows = {}
     for table in (SEARCHES_TABLE, NODES_TABLE):

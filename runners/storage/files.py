@@ -18,6 +18,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from isocompute.errors import DataError, IsocomputeError, RunError
+from isocompute.runners.parsing.printable import describe_failure
 from isocompute.runners.urls import redact_path
 
 if TYPE_CHECKING:
@@ -97,7 +98,8 @@ def check_store_path(path: str, what: str = "The file") -> None:
     if "\0" in path:
         raise RunError(f"{what} '{path}' cannot be reached: no name on a disk holds a NUL character.")
     url = URL_PATTERN.match(path)
-    if CHAIN_PATTERN.match(path) or (url and url["store"] not in STORES):
+    is_chain = CHAIN_PATTERN.match(path) or ("://" in path and "::" in path)
+    if is_chain or (url and url["store"] not in STORES):
         raise RunError(
             f"{what} '{redact_path(path)}' cannot be reached: runs and files are on a disk or in a store whose URL "
             "begins with s3://, gs://, abfs:// or hf://."
@@ -141,8 +143,7 @@ def describe_store_error(error: Exception) -> str:
     >>> describe_store_error(PermissionError(13, "Permission denied")), describe_store_error(TimeoutError())
     ('Permission denied', 'TimeoutError')
     """
-    reason = str(getattr(error, "strerror", None) or error).strip() or type(error).__name__
-    return reason.splitlines()[0].rstrip(".")
+    return str(getattr(error, "strerror", None) or describe_failure(error)).rstrip(".")
 
 
 def replace_file(path: str, content: bytes, temporary: str) -> None:

@@ -17,6 +17,7 @@ from isocompute.fits import estimate_genrm, estimate_self_consistency
 from isocompute.planner.estimate.pool_from_run import read_pool
 from isocompute.runners.storage.run import Run
 
+GRID = Path(__file__).resolve().parents[2] / "data" / "published" / "llama-3.1-8b-math.json"
 LAB = Path(__file__).resolve().parents[2] / "data" / "runs" / "lab"
 
 
@@ -145,6 +146,20 @@ def test_figures_are_drawn_from_runs_and_profiles(lab, written_run):
         (lambda: iso.select(["1"], scores=[2], strategy="bon"), r"scores\[0\]: 'value' must be yes, no"),
         (lambda: iso.select(["1"], [1], strategy="fused"), "strategy='fused' needs profile="),
         (lambda: iso.select(["1"], strategy="sc", seed=-1), "seed must be a whole number, 0 or more; it is -1"),
+        (lambda: iso.plan("lab", target=10**400), "must be an accuracy between 0 and 1"),
+        (lambda: iso.plan("lab", target=10**5000), "The target a number of thousands of digits must be"),
+        (lambda: iso.plan("lab", latency=10**400), "must be seconds above zero"),
+        (lambda: iso.plan("lab", "8x", cost=np.zeros(2)), "The cost model .* is not known"),
+        (lambda: iso.plan("lab", "8x", device=10**5000), "The device a number of thousands of digits is not known"),
+        (lambda: iso.plan("lab", "$1", prices="\ud800"), "There is no price file"),
+        (lambda: iso.pilot(regret=10**400), "above 0 and below 100; got 1000"),
+        (lambda: iso.pilot(gap=10**5000), "above 0 and below 100; got a number of thousands of digits"),
+        (lambda: iso.select(["1"], strategy=np.zeros(2)), "is unknown; select has"),
+        (lambda: iso.difficulty("lab", bins=np.zeros(2)), "must be one of oracle"),
+        (lambda: iso.report("lab", None), "path must be a path or a URL; it is None"),
+        (lambda: iso.fit(GRID, entry=[1]), "has no entry"),
+        (lambda: iso.fit(GRID, entry=np.zeros(2)), "has no entry"),
+        (lambda: iso.from_frame(pd.DataFrame({"c": [True]}), problem=None, correct="c"), "needs problem="),
     ],
 )
 def test_a_wrong_argument_is_one_sentence_of_the_family(call, said):

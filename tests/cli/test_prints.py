@@ -26,6 +26,7 @@ ALLOWED = {
         "print": "the version, and JSON in which what is not printable is escaped",
     },
     "cli/console.py": {"PrintableConsole": "the one place where a console is made"},
+    "cli/help.py": {"rich.markup": "help, in which the names of other packages' entries are not read as markup"},
     "cli/commands/figures.py": {"rich.markup": "help, in which the names of figures are not read as markup"},
     "figures/report/samples.py": {"markup=True": "a part of a page of HTML"},
     "runners/grading/comparison_process.py": {"stdout": "what the process that compares answers", "stderr": "the same"},

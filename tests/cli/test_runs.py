@@ -253,9 +253,13 @@ def test_what_belongs_to_a_dry_run_is_refused_without_it(command, small, written
 
 def test_a_price_that_is_none_is_refused(refused, small, written):
     path = written(small())
-    assert refused("sweep", path, "--dry-run", "--price-in=-1") == "A price is -1; it must be zero or above."
     assert (
-        refused("sweep", path, "--dry-run", "--tokens-per-second", "nan") == "The rate is nan; it must be above zero."
+        refused("sweep", path, "--dry-run", "--price-in=-1")
+        == "A price is -1; it must be zero, or lie from 1e-06 to 1,000,000."
+    )
+    assert (
+        refused("sweep", path, "--dry-run", "--tokens-per-second", "nan")
+        == "The rate is nan; it must lie from 0.001 to 1e+12."
     )
 
 

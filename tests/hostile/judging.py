@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import unicodedata
 from collections.abc import Iterator
@@ -20,6 +21,12 @@ LONGEST_SENTENCE = 1500
 """Characters of an error: a sentence that quotes up to 200 characters a few times."""
 TRACEBACK_SIGNS = ("Traceback (most recent call last)", "Exception ignored", "Fatal Python error", "Segmentation fault")
 FOUND = (0, 2)
+HIDDEN = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\ufe0e\ufe0f\U000e0100\U000e0101"
+"""Characters that have no picture, and that no category tells."""
+FORGED_LINE = "error: all is well"
+"""The second line of a text with line breaks, see `kinds.terminal`."""
+MARKS_PATTERN = re.compile("[\u0300-\u036f\u0489]{7}")
+"""Accents on a letter; a letter may bring two of its own when it is taken apart."""
 LOCK_FILE = ".lock"
 """A run's lock, which is empty."""
 
@@ -63,14 +70,18 @@ def find_output_faults(output: bytes) -> Iterator[str]:
         yield "is not UTF-8"
     if wrong := sorted({c for c in text if c != "\n" and is_control(c)}):
         yield f"control characters {wrong[:5]}"
+    if any(line.startswith(FORGED_LINE) for line in text.split("\n")):
+        yield "a line of the input reads like a message"
+    if MARKS_PATTERN.search(unicodedata.normalize("NFD", text)):
+        yield "more marks on a letter than anybody writes"
     for sign in TRACEBACK_SIGNS:
         if sign in text:
             yield f"a traceback: {text.strip().splitlines()[-1][:200]}"
 
 
 def is_control(character: str) -> bool:
-    """Return whether a character moves the cursor, or changes how others are shown."""
-    return unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    """Return whether a character moves the cursor, is not seen, or changes how others are shown."""
+    return unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"} or character in HIDDEN
 
 
 def find_sentence_faults(err: bytes) -> Iterator[str]:

@@ -219,6 +219,25 @@ def test_an_allocation_that_stands_twice_is_refused(changed):
     assert read_profile(add({"N": [4, 4], "M": [2, 4]})).searches["beam+weighted"].seeds == [1, 1]
 
 
+def test_the_columns_of_searches_have_an_entry_for_each_allocation(changed):
+    def add(**roles):
+        part = {"numbers": {"N": [4, 8]}, "seeds": [1, 1], "cost": {}, "accuracy": [[0.5, 0.6]] * 3, "tokens": roles}
+        return changed(lambda content: content["strategies"].update({"beam+weighted": part}))
+
+    short, whole = {"prompt": [1.0]}, {"prompt": [1.0, 2.0]}
+    for roles in ({"solver": short, "scorer": whole}, {"solver": whole, "scorer": short}):
+        assert refused(add(**roles)) == (
+            " is not a profile: strategies.beam+weighted: 'prompt' has 1 entries; there are 2 allocations."
+        )
+    assert read_profile(add(solver=whole, scorer=whole)).searches["beam+weighted"].tokens["solver"] == whole
+
+
+@pytest.mark.parametrize("value", [True, "0.5", None])
+def test_an_accuracy_is_a_number(changed, value):
+    said = refused(changed(lambda content: content["strategies"]["sc"]["accuracy"][1].__setitem__(0, value)))
+    assert said.startswith(" is not a profile: strategies.sc.accuracy.1.0: Input should be a valid number")
+
+
 def test_no_more_tokens_are_cached_than_there_are(changed):
     def give(**tokens):
         def change(content):

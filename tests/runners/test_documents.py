@@ -136,6 +136,8 @@ def test_aliases_count_as_often_as_they_stand():
         ("010", "the number in digits"),
         ("0b11", "the number in digits"),
         ("1_000", "the number in digits"),
+        (".5_0", "the number in digits"),
+        ("0o17", "the number in digits"),
         ("yes", "true or false"),
         ("OFF", "true or false"),
     ],
@@ -147,9 +149,28 @@ def test_a_value_that_yaml_reads_in_two_ways_is_refused(value, advice):
 
 
 def test_plain_values_have_one_reading():
-    text = "[2025-01-02, 2025-13-45, 0, 0.5, 0x10, 1e3, -3, true, null, 127.0.0.1:80, a:b, 1.2.3, n]"
-    texts = ["127.0.0.1:80", "a:b", "1.2.3", "n"]
-    assert parse_yaml(text, "F") == ["2025-01-02", "2025-13-45", 0, 0.5, 16, "1e3", -3, True, None, *texts]
+    text = "[2025-01-02, 2025-13-45, 0, 0.5, 0x10, 1e3, -3, true, null, 127.0.0.1:80, a:b, 1.2.3, n, =]"
+    texts = ["127.0.0.1:80", "a:b", "1.2.3", "n", "="]
+    assert parse_yaml(text, "F") == ["2025-01-02", "2025-13-45", 0, 0.5, 16, 1000.0, -3, True, None, *texts]
+
+
+@pytest.mark.parametrize("number", [8e9, 1e-09, 1e18, 5e-324, -2.5e-7, 1e22])
+def test_a_number_that_json_writes_is_one_in_yaml(number):
+    assert parse_yaml(json.dumps({"a": number}), "F") == {"a": number}
+
+
+@pytest.mark.parametrize(
+    "value", ["!!bool maybe", "!!float ''", "!!int '-'", "!!int '1:20'", "!!int '٣'", "!!null x", "!!timestamp x"]
+)
+def test_a_tag_that_is_not_of_a_text_is_refused(value):
+    said = refused(parse_yaml, f"a: {value}")
+    assert said.startswith(", line 1: values with the tag 'tag:yaml.org,2002:")
+    assert parse_yaml("a: !!str 010", "F") == {"a": "010"}
+
+
+def test_a_number_of_thousands_of_digits_is_refused_in_any_base():
+    for text in ("0x" + "f" * 5000, "9" * 5000, "1." + "0" * 500):
+        assert refused(parse_yaml, f"a: [{text}]") == ", line 1: a number has more than 400 characters."
 
 
 @pytest.mark.parametrize(
@@ -158,7 +179,7 @@ def test_plain_values_have_one_reading():
         ('{"a": "\\ud800"}', " has half of a surrogate pair in a text, which is not valid text."),
         ('{"\\ud800": 1}', " has half of a surrogate pair in a text, which is not valid text."),
         ('{"a": ' + "[" * 200 + "]" * 200 + "}", ": blocks are nested more than 100 deep."),
-        (b"[" + b"[]," * 20_000_000 + b"1]", ", once it is read, would take 2.92 GiB of memory; the limit is 1 GiB, "
+        (b"[" + b"[]," * 20_000_000 + b"1]", ", once it is read, would take 2.98 GiB of memory; the limit is 1 GiB, "
                 "and the environment variable ISOCOMPUTE_MEMORY_GIB raises it."),
     ],
 )  # fmt: skip

@@ -31,6 +31,7 @@ solver:
 solutions: 2
 seed: 0
 checkpoint_seconds: 5
+boxed_ends: false
 """
 LINES: dict[str, str] = {
     "solutions": "solutions: VALUE",
@@ -39,6 +40,9 @@ LINES: dict[str, str] = {
     "temperature": "  temperature: VALUE",
     "tokens": "  max_tokens: VALUE",
     "parameters": "  parameters: VALUE",
+    "extra": '  options: {urls: "http://127.0.0.1:9/v1", extra: {a: VALUE}, retries: 0, timeout: 2, patience: 0.2}',
+    "levels": "task: {name: lab, problems: 2, levels: [VALUE], seed: 1}",
+    "ends": "boxed_ends: VALUE",
     "options": '  options: {urls: "http://127.0.0.1:9/v1", concurrency: VALUE, retries: 0}',
     "problems": "task: {name: lab, problems: VALUE, seed: 1}",
     "model": "  model: VALUE",
@@ -81,6 +85,21 @@ VALUES: dict[str, str] = {
     "tag": "!custom 2",
     "int-tag": "!!int 'x'",
     "float-tag": "!!float 'x'",
+    "bool-tag": "!!bool maybe",
+    "yes-tag": "!!bool yes",
+    "empty-float-tag": "!!float ''",
+    "empty-int-tag": "!!int ''",
+    "minus-int-tag": "!!int '-'",
+    "old-int-tag": "!!int '1:20'",
+    "null-tag": "!!null x",
+    "long-hexadecimal": "0x" + "f" * 5000,
+    "long-hexadecimal-list": "[0x" + "f" * 5000 + "]",
+    "point-underscore": ".5_0",
+    "json-exponent": "8e9",
+    "small-exponent": "1e-320",
+    "new-octal": "0o17",
+    "equals": "=",
+    "merge": "<<",
     "plus": "+2",
     "comma": "1,000",
     "surrogate": '"\\ud800"',

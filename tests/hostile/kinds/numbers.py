@@ -50,6 +50,7 @@ NUMBERS: dict[str, Any] = {
     "list": [3],
     "block": {"a": 1},
 }
+PRICE = {"input": 1.0, "cached_read": 0.5, "output": 2.0, "batch_discount": 0.5}
 TEXT_NUMBERS = {
     "zero": "0",
     "negative": "-1",
@@ -58,7 +59,9 @@ TEXT_NUMBERS = {
     "int63": str(2**63),
     "long": LONG_INTEGER,
     "half": "1.5",
+    "large": "1e17",
     "huge": "1e308",
+    "small": "1e-12",
     "overflow": "1e999",
     "tiny": "1e-320",
     "infinite": "inf",
@@ -149,7 +152,7 @@ NUMBER_OPTIONS: dict[str, tuple[str, ...]] = {
     "shard": ("sweep", "s.yaml", "--shard", "NUMBER/NUMBER"),
     "until": ("sweep", "s.yaml", "--until", "regret < NUMBER at NUMBERx"),
     "on": ("sweep", "s.yaml", "--on", "local:NUMBER"),
-    "solve-budget": ("solve", "1+1?", "-o", "out/r", "-p", "lab", "-b", "NUMBERx", "--url", SERVER, "--dry-run"),
+    "solve-budget": ("solve", "1+1?", "-o", "out/r", "-p", "lab", "-b", "NUMBERx", "--url", SERVER),
     "serve-budget": ("serve", "--url", f"solver={SERVER}", "-b", "NUMBERx", "--dry-run"),
     "serve-most": ("serve", "--url", f"solver={SERVER}", "--most-budget", "NUMBERx", "--dry-run"),
     "serve-calls": ("serve", "--url", f"solver={SERVER}", "--calls", "NUMBER", "--running", "NUMBER", "--dry-run"),
@@ -297,7 +300,7 @@ def generate_documents(rng: random.Random) -> Iterator[HostileInput]:
             ("serve", "-p", "lab", *urls, "--policy", "policy.json", "--dry-run"),
             {"policy.json": write_json(change_value(policy, path, NUMBERS[name]))},
         )
-    prices = {"m": {"prompt": 1.0, "cached": 0.5, "completion": 2.0}}
+    prices = {"data/lab/solver": PRICE, "data/lab/verifier": PRICE}
     for path in list_leaves(prices):
         for name in rng.sample(sorted(NUMBERS), 5):
             yield HostileInput(

@@ -48,6 +48,9 @@ TEXTS = {
     "long": "l" * 300_000,
     "long-words": "many words " * 20_000,
     "combining": "e" + "\u0301" * 5000,
+    "fillers": "a\u3164\u2800\ufe0f\U000e0101\u115f\uffa0\u034fb",
+    "bytes": "a\udcff\udcfeb",
+    "marks": "a" + "\u0324\u0489\u0301" * 60,
 }
 ARGUMENT_TEXTS = [name for name in TEXTS if name not in {"surrogate", "long-words", "combining", "private"}]
 MOST_ARGUMENT = 100_000

@@ -63,11 +63,20 @@ def test_a_last_part_that_two_models_share_at_two_prices_is_not_found():
         ({}, "must hold models by name"),
         ({"m": 3}, "model 'm': it must have input and output in dollars per million tokens."),
         ({"m": {"input": 1}}, "model 'm': output is missing."),
-        ({"m": {"input": 1, "output": "4"}}, "model 'm': output is '4'; it must be a number of dollars, 0 or more."),
-        ({"m": {"input": -1, "output": 4}}, "model 'm': input is -1; it must be a number of dollars, 0 or more."),
+        (
+            {"m": {"input": 1, "output": "4"}},
+            "model 'm': output is '4'; it must be 0, or dollars from 1e-09 to 1,000,000.",
+        ),
+        (
+            {"m": {"input": -1, "output": 4}},
+            "model 'm': input is -1; it must be 0, or dollars from 1e-09 to 1,000,000.",
+        ),
         ({"m": {"input": 1, "output": 4, "per": 1}}, "model 'm': the key 'per' is not known; the keys are input, out"),
         ({"m": {"input": 1, "output": 4, "batch_discount": 50}}, "batch_discount is 50; it must be below 1, such as"),
-        ({"m": {"input": float("nan"), "output": 4}}, "model 'm': input is nan; it must be a number"),
+        ({"m": {"input": 1e308, "output": 4}}, "model 'm': input is 1e+308; it must be 0, or dollars"),
+        ({"m": {"input": 5e-324, "output": 4}}, "model 'm': input is 5e-324; it must be 0, or dollars"),
+        ({"m": {"input": 10**5000, "output": 4}}, "input is a number of thousands of digits; it must be 0, or"),
+        ({"m": {"input": float("nan"), "output": 4}}, "model 'm': input is nan; it must be 0, or dollars"),
     ],
 )
 def test_what_is_no_price_is_refused_in_a_sentence(content, sentence):

@@ -76,14 +76,14 @@ def test_nothing_missing_costs_nothing_and_is_no_bound():
     assert (found.hours, found.dollars, found.upper_bound) == (0, 0, False)
 
 
-@pytest.mark.parametrize("wrong", [0.0, -1.0, math.nan, math.inf])
+@pytest.mark.parametrize("wrong", [0.0, -1.0, math.nan, math.inf, 5e-324, 1e308])
 def test_a_rate_a_size_or_a_price_that_is_none_is_refused(wrong):
-    with pytest.raises(DataError, match=r"^The rate is .*; it must be above zero\.$"):
+    with pytest.raises(DataError, match=r"^The rate is .*; it must lie from 0\.001 to 1e\+12\.$"):
         price_requests(REQUESTS, both(), SIZES, {"solver": 1.0, "verifier": wrong}, "given")
-    with pytest.raises(DataError, match=r"^A model's size is .*; it must be above zero\.$"):
+    with pytest.raises(DataError, match=r"^A model's size is .*; it must lie from 0\.001 to 1e\+15\.$"):
         price_requests(REQUESTS, both(), {"solver": wrong, "verifier": None})
     if wrong:
-        with pytest.raises(DataError, match=r"^A price is .*; it must be zero or above\.$"):
+        with pytest.raises(DataError, match=r"^A price is .*; it must be zero, or lie from 1e-06 to 1,000,000\.$"):
             price_requests(REQUESTS, both(), SIZES, prices=UnitPrices(hour=wrong))
 
 
