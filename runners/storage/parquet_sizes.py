@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from isocompute.errors import DataError
 from isocompute.limits import DOCUMENT_GIB, require_memory
+from isocompute.runners.storage.parquet_footer import DELTA_BYTE_ARRAY, ParquetChunk, read_chunks
 from isocompute.runners.storage.parquet_pages import ParquetPage, read_pages
 
 VALUE_BYTES = 9
@@ -65,10 +66,11 @@ def read_parquet_batches(
         DataError: it would take too much memory, or its pages are not as its footer says.
         ArrowInvalid: it is damaged.
     """
-    check_parquet_size(file, columns, where, value_bytes, usual)
     if not columns:
         return
-    most = min(rows, find_batch_rows(file, source, columns, where, rows, usual))
+    chunks = read_chunks(file, source, columns, where)
+    check_parquet_size(file, chunks, where, value_bytes, usual)
+    most = min(rows, find_batch_rows(file, source, chunks, where, rows, usual))
     read = total = 0
     for batch in file.iter_batches(most, columns=list(columns)):
         read += batch.num_rows
@@ -96,17 +98,13 @@ def read_whole_parquet(
 
 
 def check_parquet_size(
-    file: pq.ParquetFile,
-    columns: Collection[str] | None,
-    where: str,
-    value_bytes: int = VALUE_BYTES,
-    usual: float = DOCUMENT_GIB,
+    file: pq.ParquetFile, chunks: list[ParquetChunk], where: str, value_bytes: int, usual: float
 ) -> None:
     """Raise if the columns of a Parquet file would take too much memory, as its footer says.
 
     Args:
         file: the file.
-        columns: the columns to be read; all if None.
+        chunks: its columns.
         where: its name, for errors.
         value_bytes: the bytes of a value.
         usual: the limit in GiB, see `require_memory`.
@@ -114,32 +112,19 @@ def check_parquet_size(
     Raises:
         DataError: they would.
     """
-    needed = sum(
-        max(0, chunk.total_uncompressed_size) + value_bytes * max(0, chunk.num_values)
-        for chunk in list_chunks(file, columns)
-    )
+    needed = sum(chunk.total_uncompressed_size + value_bytes * chunk.num_values for chunk in chunks)
     require_memory(needed, f"{where}, whose footer names {file.metadata.num_rows:,} rows,", usual)
 
 
-def list_chunks(file: pq.ParquetFile, columns: Collection[str] | None = None) -> Iterator[Any]:
-    """Yield the metadata of the columns in each row group; of all columns if None are named."""
-    for group in range(file.metadata.num_row_groups):
-        rows = file.metadata.row_group(group)
-        for at in range(rows.num_columns):
-            chunk = rows.column(at)
-            if columns is None or chunk.path_in_schema.partition(".")[0] in columns:
-                yield chunk
-
-
 def find_batch_rows(
-    file: pq.ParquetFile, source: Any, columns: Collection[str], where: str, rows: int, usual: float
+    file: pq.ParquetFile, source: Any, chunks: list[ParquetChunk], where: str, rows: int, usual: float
 ) -> int:
     """Return how many rows of a file take at most `BATCH_BYTES`, at least 1.
 
     Args:
         file: the file.
         source: what it was opened from.
-        columns: the columns to be read.
+        chunks: the columns to be read, of each row group in turn.
         where: its name, for errors.
         rows: the most rows that are wanted.
         usual: the limit of all rows together in GiB.
@@ -147,41 +132,38 @@ def find_batch_rows(
     Raises:
         DataError: its pages are not as its footer says, or its values are too large, one or all of them.
     """
-    row_bytes = together = 0.0
-    for group in range(file.metadata.num_row_groups):
-        needed = 0.0
-        for at in range(file.metadata.num_columns):
-            chunk = file.metadata.row_group(group).column(at)
-            if chunk.num_values > 0 and chunk.path_in_schema.partition(".")[0] in columns:
-                pages = list(read_pages(source, chunk, where)) if isinstance(source, LOCAL_SOURCES) else []
-                check_pages(pages, chunk, where)
-                longest, all_ = measure_values(file, source, group, at, pages, rows)
-                needed += longest
-                together += all_
-                require_memory(together, f"{where}, once its repeated values are written out,", usual)
-                in_lists = file.schema.column(at).max_repetition_level > 0
-                name = "the lists of" if in_lists else "a value of"
-                place = f"{where}, {name} '{chunk.path_in_schema}' in it,"
-                require_memory(longest, place, DOCUMENT_GIB if in_lists else LONGEST_GIB)
-        row_bytes = max(row_bytes, needed)
-    return max(1, int(BATCH_BYTES / max(row_bytes, 1.0)))
+    row_bytes: dict[int, float] = {}
+    together = 0.0
+    for chunk in chunks:
+        if not chunk.num_values:
+            continue
+        pages = list(read_pages(source, chunk, where)) if isinstance(source, LOCAL_SOURCES) else []
+        check_pages(pages, chunk, where)
+        longest, all_ = measure_values(file, source, chunk, pages, rows)
+        row_bytes[chunk.group] = row_bytes.get(chunk.group, 0.0) + longest
+        together += all_
+        require_memory(together, f"{where}, once its repeated values are written out,", usual)
+        name = "the lists of" if chunk.in_lists else "a value of"
+        place = f"{where}, {name} '{chunk.path}' in it,"
+        require_memory(longest, place, DOCUMENT_GIB if chunk.in_lists else LONGEST_GIB)
+    return max(1, int(BATCH_BYTES / max(row_bytes.values(), default=1.0)))
 
 
-def check_pages(pages: list[ParquetPage], chunk: Any, where: str) -> None:
+def check_pages(pages: list[ParquetPage], chunk: ParquetChunk, where: str) -> None:
     """Raise unless the pages of a column are as large as its footer says, and none is too large.
 
     Raises:
         DataError: they are not.
     """
-    if sum(page.size for page in pages) > max(0, chunk.total_uncompressed_size):
+    if sum(page.size for page in pages) > chunk.total_uncompressed_size:
         raise DataError(f"{where} cannot be read as Parquet: its pages are larger than its footer says.")
     for page in pages:
         usual = DICTIONARY_GIB if page.is_dictionary else PAGE_GIB
-        require_memory(page.size, f"{where}, a page of '{chunk.path_in_schema}' in it,", usual)
+        require_memory(page.size, f"{where}, a page of '{chunk.path}' in it,", usual)
 
 
 def measure_values(
-    file: pq.ParquetFile, source: Any, group: int, at: int, pages: list[ParquetPage], rows: int
+    file: pq.ParquetFile, source: Any, chunk: ParquetChunk, pages: list[ParquetPage], rows: int
 ) -> tuple[float, float]:
     """Return the most bytes of a row in a column, and those of all rows together.
 
@@ -190,40 +172,37 @@ def measure_values(
     Args:
         file: the file.
         source: what it was opened from.
-        group: the row group.
-        at: the place of the column in it.
+        chunk: the column, which has values.
         pages: its pages; of a store, they are not known.
         rows: the rows that are wanted at once; if so many fit in any case, the values are not looked at.
     """
-    chunk, in_lists = file.metadata.row_group(group).column(at), file.schema.column(at).max_repetition_level > 0
-    whole = max(0, chunk.total_uncompressed_size) + VALUE_BYTES * chunk.num_values
-    largest = max((page.size for page in pages), default=max(0, chunk.total_uncompressed_size))
+    whole = chunk.total_uncompressed_size + VALUE_BYTES * chunk.num_values
+    largest = max((page.size for page in pages), default=chunk.total_uncompressed_size)
     means = [page.size / max(page.values, 1) for page in pages if not page.is_dictionary]
     longest = max([whole / chunk.num_values, *means])
-    if chunk.physical_type == "BYTE_ARRAY" and largest * min(rows, chunk.num_values) > BATCH_BYTES // 8:
-        if "DELTA_BYTE_ARRAY" in chunk.encodings:
+    if chunk.has_texts and largest * min(rows, chunk.num_values) > BATCH_BYTES // 8:
+        if DELTA_BYTE_ARRAY in {*chunk.encodings, *(page.encoding for page in pages)}:
             longest = float(largest)
-        elif chunk.has_dictionary_page:
-            repeated, together = measure_dictionary(file, source, group, at)
+        elif chunk.dictionary_page_offset is not None or any(page.is_dictionary for page in pages):
+            repeated, together = measure_dictionary(file, source, chunk)
             longest, whole = max(longest, repeated), max(whole, together)
-    if in_lists:  # a few lists may hold nearly all of the values
-        longest = whole if whole > BATCH_BYTES else whole / max(1, file.metadata.row_group(group).num_rows)
+    if chunk.in_lists:  # a few lists may hold nearly all of the values
+        longest = whole if whole > BATCH_BYTES else whole / max(1, chunk.group_rows)
     return longest, whole
 
 
-def measure_dictionary(file: pq.ParquetFile, source: Any, group: int, at: int) -> tuple[float, float]:
+def measure_dictionary(file: pq.ParquetFile, source: Any, chunk: ParquetChunk) -> tuple[float, float]:
     """Return the bytes of the longest value in a column's dictionary, and those of all values together.
 
     The column is read as numbers into its dictionary. If the longest value as often as there are values takes at most
     `BATCH_BYTES`, only the first number is read, and the bytes together are 0.
     """
-    path, chunk = file.schema.column(at).path, file.metadata.row_group(group).column(at)
     source.seek(0)
-    again = pq.ParquetFile(source, metadata=file.metadata, read_dictionary=[path], buffer_size=2**16)
+    again = pq.ParquetFile(source, metadata=file.metadata, read_dictionary=[chunk.path], buffer_size=2**16)
     longest = together = 0.0
     for rows in (1, 2**20):
         together = 0.0
-        for batch in again.iter_batches(rows, row_groups=[group], columns=[path]):
+        for batch in again.iter_batches(rows, row_groups=[chunk.group], columns=[chunk.path]):
             for values in filter(None, map(find_dictionary, batch.columns)):
                 lengths = pc.binary_length(values.dictionary)
                 longest = max(longest, float(pc.max(lengths).as_py() or 0))

@@ -19,9 +19,11 @@ from hypothesis import strategies as st
 from isocompute.runners.imports.importing import import_logged_run
 from isocompute.runners.imports.plain_yaml import parse_plain_yaml
 from isocompute.runners.storage.check import check_run
-from isocompute.runners.storage.parquet_pages import ThriftReader
+from isocompute.runners.storage.parquet_footer import FOOTER_FIELDS
+from isocompute.runners.storage.parquet_pages import PAGE_FIELDS
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import TABLES
+from isocompute.runners.storage.thrift import ThriftReader
 from tests.hostile.fuzzing.drawing import (
     MARKUP,
     VALUES,
@@ -167,10 +169,11 @@ def draw_parts() -> st.SearchStrategy[tuple[str, bytes]]:
 
 
 def read_header_bytes(_: Path, content: bytes) -> None:
-    try:
-        ThriftReader(content).read_struct()
-    except (IndexError, ValueError, RecursionError):  # which its caller turns into an error of the family
-        return
+    for layout in (PAGE_FIELDS, FOOTER_FIELDS):
+        try:
+            ThriftReader(content).read_struct(layout)
+        except (IndexError, ValueError):  # which its caller turns into an error of the family
+            continue
 
 
 def draw_tree() -> st.SearchStrategy[tuple[str, Any]]:
@@ -201,7 +204,7 @@ TARGETS = {
         import_log("counts", lambda text: COUNTS + text), MARKUP | st.text("ab0,1\"'\n\r\0.-e"), "c.csv"
     ),
     "parts of a run": FuzzTarget(read_changed_run, draw_parts(), "r"),
-    "headers of pages": FuzzTarget(
+    "headers of pages and footers": FuzzTarget(
         read_header_bytes,
         st.binary(max_size=200),
         found=[b"", b"\x0c" * 5000, b"\x1c" * 5000, b"\x19\xfc\xff\xff\xff\x0f", b"\xff" * 20],

@@ -10,6 +10,7 @@ import pytest
 
 from isocompute.errors import DataError
 from isocompute.runners.storage import parquet_sizes
+from isocompute.runners.storage.parquet_footer import read_chunks
 from isocompute.runners.storage.parquet_pages import read_pages
 from isocompute.runners.storage.parquet_sizes import read_parquet_batches, read_whole_parquet
 from tests.hostile.kinds.parquet import encode_long, patch_bytes, repeat_text, share_beginnings
@@ -82,7 +83,7 @@ def test_a_page_is_unpacked_only_if_it_fits(monkeypatch):
 @pytest.mark.parametrize("version", ["1.0", "2.0"])
 def test_pages_hold_all_values_in_the_bytes_of_the_footer(version):
     source = write({"a": [f"{i % 700}" for i in range(50_000)]}, data_page_version=version, data_page_size=4096)
-    chunk = pq.ParquetFile(source).metadata.row_group(0).column(0)
+    [chunk] = read_chunks(pq.ParquetFile(source), source, ["a"], "F")
     pages = list(read_pages(source, chunk, "F"))
     assert len(pages) > 5
     assert [page.is_dictionary for page in pages] == [True] + [False] * (len(pages) - 1)
