@@ -17,6 +17,7 @@ from isocompute.runners.config.tasks import FileTask
 from isocompute.runners.documents import NotJSONError, parse_json
 from isocompute.runners.grading.golds import choose_task_grader
 from isocompute.runners.grading.registry import GRADERS
+from isocompute.runners.parsing.printable import describe_reason
 from isocompute.runners.tasks import Problem, Task, load_task
 from isocompute.runners.tasks.files import decode_text, read_task_file
 
@@ -151,7 +152,7 @@ def list_file_columns(path: str) -> list[str]:
         try:
             return list(pq.read_schema(pa.BufferReader(content)).names)
         except (pa.ArrowException, OSError) as error:
-            raise DataError(f"{path} is not a Parquet file: {str(error).splitlines()[0]}") from None
+            raise DataError(f"{path} cannot be read as Parquet: {describe_reason(error)}.") from None
     lines = decode_text(path, content)
     if ending == ".csv":
         try:

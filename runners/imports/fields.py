@@ -124,7 +124,9 @@ def read_count_field(row: Mapping[str, Any], key: str, where: str) -> int | None
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     if isinstance(value, bool | str) or not isinstance(value, int | float) or not 0 <= value <= INT32_MAX or value % 1:
-        raise DataError(f"{where}: '{key}' must be a whole number, 0 or more; it is {format_error_value(row[key])}.")
+        raise DataError(
+            f"{where}: '{key}' must be a whole number from 0 to {INT32_MAX:,}; it is {format_error_value(row[key])}."
+        )
     return int(value)
 
 

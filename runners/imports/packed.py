@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from isocompute.errors import DataError
-from isocompute.runners.parsing.printable import describe_failure
+from isocompute.runners.parsing.printable import describe_reason
 from isocompute.runners.storage.files import open_regular_file
 
 MAX_UNPACKED_BYTES = 2**34
@@ -86,7 +86,7 @@ class UnpackedStream(io.RawIOBase):
         try:
             content = self.unpacked.read(len(buffer))
         except (pa.ArrowException, OSError) as error:
-            reason = describe_failure(error)
+            reason = describe_reason(error)
             raise DataError(f"'{self.path}' is not a whole {self.codec} file: {reason}.") from None
         self.bytes_left -= len(content)
         if self.bytes_left < 0:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,13 @@ from isocompute.errors import DataError
 from isocompute.limits import DOCUMENT_GIB, require_memory
 from isocompute.runners.imports.rows import ImportedProblem, ImportedRow, ImportedSolution, ImportedVerification
 from isocompute.runners.imports.source import ARCHIVE_ERRORS, ImportSource
+from isocompute.runners.parsing.printable import describe_reason
+from isocompute.runners.storage.files import open_regular_file
 
 ARRAY_NAMES = ("answers", "gold", "scores")
+
+ARRAY_START = b"\x93NUMPY"
+"""The bytes with which a single array begins."""
 
 MAX_ARRAY_BYTES = 2**31
 """Bytes of the largest array."""
@@ -78,6 +84,9 @@ def load_sc_genrm_arrays(path: Path) -> tuple[NDArray[Any], NDArray[Any], NDArra
     """
     arrays: dict[str, NDArray[Any]] = {}
     try:
+        with open_regular_file(path) as file:
+            if file.read(len(ARRAY_START)) == ARRAY_START:
+                raise DataError(f"{path} is a single array; an .npz file holds several, each with a name.")
         with np.load(path, allow_pickle=False) as archive:
             for info in archive.zip.infolist():
                 if info.file_size > MAX_ARRAY_BYTES:
@@ -87,8 +96,8 @@ def load_sc_genrm_arrays(path: Path) -> tuple[NDArray[Any], NDArray[Any], NDArra
             arrays = {name: read_array(archive, name, path) for name in ARRAY_NAMES if name in archive}
     except DataError:
         raise
-    except (*ARCHIVE_ERRORS, AttributeError, MemoryError, SyntaxError, TypeError) as error:
-        raise DataError(f"{path} is not a file of plain arrays: {str(error).splitlines()[0].rstrip('.')}.") from None
+    except (*ARCHIVE_ERRORS, AttributeError, MemoryError, SyntaxError, TokenError, TypeError) as error:
+        raise DataError(f"{path} is not a file of plain arrays: {describe_reason(error)}.") from None
     shapes = {name: array.shape for name, array in arrays.items()}
     P, N = shapes["answers"] if len(shapes.get("answers", ())) == 2 else (0, 0)
     scores = arrays.get("scores")

@@ -17,6 +17,7 @@ from isocompute.limits import DOCUMENT_GIB, WORK_GIB, require_memory
 from isocompute.runners.documents import check_column_names
 from isocompute.runners.imports.packed import get_file_ending, measure_position, open_source_file
 from isocompute.runners.imports.source import MAX_DOCUMENT_BYTES, ImportSource
+from isocompute.runners.parsing.printable import describe_reason
 from isocompute.runners.storage.files import open_regular_file
 from isocompute.runners.storage.parquet_sizes import OBJECT_BYTES, read_parquet_batches
 
@@ -133,11 +134,11 @@ def read_parquet_table(
                     yield f"{path}, row {number}", row
                 source.bytes_read = source.total_bytes * number // max(file.metadata.num_rows, 1)
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{path} is not a Parquet file: {str(error).splitlines()[0].rstrip('.')}.") from None
+        raise DataError(f"{path} cannot be read as Parquet: {describe_reason(error)}.") from None
     except (ValueError, OverflowError) as error:  # text that is not UTF-8, a block with a name twice, a time
         if isinstance(error, DataError):
             raise
-        raise DataError(f"{path}, after row {number}: a row cannot be read: {str(error).rstrip('.')}.") from None
+        raise DataError(f"{path}, after row {number}: a row cannot be read: {describe_reason(error)}.") from None
 
 
 def list_rows(batch: pa.RecordBatch, where: str) -> Iterator[dict[str, Any]]:

@@ -17,12 +17,12 @@ def format_error_value(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 
-def describe_failure(error: BaseException) -> str:
+def describe_reason(error: BaseException) -> str:
     """Return why a library failed: the first line of its message without the full stop, or else its kind of error.
 
-    >>> describe_failure(ValueError("it is short.\\nRead the manual.")), describe_failure(ValueError())
+    >>> describe_reason(ValueError("it is short.\\nRead the manual.")), describe_reason(ValueError())
     ('it is short', 'ValueError')
-    >>> describe_failure(ValueError("The name is invalid:\\n  it has blanks"))
+    >>> describe_reason(ValueError("The name is invalid:\\n  it has blanks"))
     'The name is invalid: it has blanks'
     """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]

@@ -18,7 +18,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from isocompute.errors import DataError, IsocomputeError, RunError
-from isocompute.runners.parsing.printable import describe_failure
+from isocompute.runners.parsing.printable import describe_reason
 from isocompute.runners.urls import redact_path
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def describe_store_error(error: Exception) -> str:
     >>> describe_store_error(PermissionError(13, "Permission denied")), describe_store_error(TimeoutError())
     ('Permission denied', 'TimeoutError')
     """
-    return str(getattr(error, "strerror", None) or describe_failure(error)).rstrip(".")
+    return str(getattr(error, "strerror", None) or describe_reason(error)).rstrip(".")
 
 
 def replace_file(path: str, content: bytes, temporary: str) -> None:

@@ -7,7 +7,7 @@ import posixpath
 from isocompute.errors import DataError, RunError
 from isocompute.runners import prompts
 from isocompute.runners.config.sweep import Sweep
-from isocompute.runners.parsing.printable import describe_failure
+from isocompute.runners.parsing.printable import describe_reason
 from isocompute.runners.storage.examined_parts import REIMPORT, RESTORE, Damage, ExaminedPart
 from isocompute.runners.storage.expected import ExpectedRows
 from isocompute.runners.storage.files import MANIFEST_FILE
@@ -78,7 +78,7 @@ def find_incomplete_tables(run: Run, imported: ImportedRun, parts: list[Examined
 
 def extract_error_reason(path: str, error: Exception) -> str:
     """Return an error's message without the file's name and the advice to run a check."""
-    return describe_failure(error).removeprefix(path).lstrip(": ").partition("; `isocompute")[0].rstrip(".")
+    return describe_reason(error).removeprefix(path).lstrip(": ").partition("; `isocompute")[0].rstrip(".")
 
 
 def describe_stray_files(run: Run) -> list[str]:

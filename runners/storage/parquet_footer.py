@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from isocompute.errors import DataError
-from isocompute.runners.storage.thrift import INT32, INT64, LIST, STRUCT, TEXT, ThriftField, ThriftReader
+from isocompute.runners.storage.thrift import INT32, INT64, LIST, STRUCT, ThriftField, ThriftReader
 
 MOST_CHUNKS = 200_000
 """The most columns of all row groups together."""

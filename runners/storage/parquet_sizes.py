@@ -19,6 +19,7 @@ from isocompute.errors import DataError
 from isocompute.limits import DOCUMENT_GIB, require_memory
 from isocompute.runners.storage.parquet_footer import DELTA_BYTE_ARRAY, ParquetChunk, read_chunks
 from isocompute.runners.storage.parquet_pages import ParquetPage, read_pages
+from isocompute.runners.storage.time_zones import check_time_zones
 
 VALUE_BYTES = 9
 """Bytes of a value in Arrow, beside the characters of a text: a number or an offset, and whether it is there."""
@@ -63,11 +64,12 @@ def read_parquet_batches(
         usual: the limit of all of them together in GiB, see `require_memory`.
 
     Raises:
-        DataError: it would take too much memory, or its pages are not as its footer says.
+        DataError: it would take too much memory, its pages are not as its footer says, or a time zone is not known.
         ArrowInvalid: it is damaged.
     """
     if not columns:
         return
+    check_time_zones(file.schema_arrow, columns, where)
     chunks = read_chunks(file, source, columns, where)
     check_parquet_size(file, chunks, where, value_bytes, usual)
     most = min(rows, find_batch_rows(file, source, chunks, where, rows, usual))

@@ -38,7 +38,7 @@ import pyarrow.parquet as pq
 from isocompute.errors import DataError, RunError
 from isocompute.limits import require_memory
 from isocompute.runners.documents import parse_json_document
-from isocompute.runners.parsing.printable import describe_failure, format_error_value
+from isocompute.runners.parsing.printable import describe_reason, format_error_value
 from isocompute.runners.storage.files import (
     MANIFEST_FILE,
     open_regular_file,
@@ -211,7 +211,7 @@ class Run(RunFolder):
                 present = {name: columns_in_file[name] for name in schema.names if name in columns_in_file}
                 content, rows = read_whole_parquet(part, file, list(present.values()), path), part.metadata.num_rows
         except (pa.ArrowException, OSError) as error:
-            reason = describe_failure(error)
+            reason = describe_reason(error)
             raise DataError(f"{path} cannot be read as Parquet: {reason}; {self._advice}.") from None
         # Columns that this part lacks, because it is older than they are, are filled with nulls.
         nulls = {field.name: pa.nulls(rows, field.type) for field in schema if field.name not in present}

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from isocompute.errors import DataError
 from isocompute.limits import WORK_GIB
-from isocompute.runners.parsing.printable import describe_failure
+from isocompute.runners.parsing.printable import describe_reason
 from isocompute.runners.storage.parquet_sizes import read_parquet_batches
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.run_folder import retry_gone_parts
@@ -78,7 +78,7 @@ def scan_part(run: Run, table: RunTable, path: str, columns: Sequence[str]) -> I
                         raise DataError(f"{path}: '{field.name}' is null in {column.null_count:,} rows; {run._advice}.")
                 yield pa.table(cells, schema=schema)
     except (pa.ArrowException, OSError) as error:
-        reason = describe_failure(error)
+        reason = describe_reason(error)
         raise DataError(f"{path} cannot be read as Parquet: {reason}; {run._advice}.") from None
 
 

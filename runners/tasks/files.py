@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from isocompute.errors import ConfigError, DataError, RunError
 from isocompute.runners.documents import NotJSONError, check_column_names, parse_json
+from isocompute.runners.parsing.printable import describe_reason
 from isocompute.runners.storage.files import read_file
 from isocompute.runners.storage.parquet_sizes import OBJECT_BYTES, read_parquet_batches
 from isocompute.runners.tasks.problem import Problem, ProblemColumns, read_problem_rows, require_columns
@@ -132,10 +133,10 @@ def read_task_parquet(path: str, content: bytes, columns: ProblemColumns) -> Pro
             for row in batch.to_pylist()
         ]
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{path} is not a Parquet file: {str(error).splitlines()[0]}") from None
+        raise DataError(f"{path} cannot be read as Parquet: {describe_reason(error)}.") from None
     except (ValueError, OverflowError) as error:  # text that is not UTF-8, a block with a name twice, a time
         if isinstance(error, DataError):
             raise
-        raise DataError(f"{path}: a row cannot be read: {str(error).rstrip('.')}.") from None
+        raise DataError(f"{path}: a row cannot be read: {describe_reason(error)}.") from None
     for number, row in enumerate(rows, start=1):
         yield f"{path}, row {number}", row

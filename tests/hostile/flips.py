@@ -76,7 +76,7 @@ def find_deaths(count: int, seed: int) -> Iterator[str]:
             try:
                 os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
                 read_file(content)
-            except BaseException:
+            except BaseException:  # noqa: BLE001
                 traceback.print_exc(file=sys.stdout)
                 sys.stdout.flush()
                 code = 1

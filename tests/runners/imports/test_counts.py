@@ -89,9 +89,9 @@ def test_columns_may_be_named(take):
     ("changes", "sentence"),
     [
         ({"right": [5, 0, 0]}, "row 1: 5 solutions of 'a' are right, but there are only 4."),
-        ({"right": [-1, 0, 0]}, "row 1: 'right' must be a whole number, 0 or more; it is '-1'."),
-        ({"right": [0.5, 0, 0]}, "row 1: 'right' must be a whole number, 0 or more; it is '0.5'."),
-        ({"n": ["many", 1, 1]}, "row 1: 'n' must be a whole number, 0 or more; it is 'many'."),
+        ({"right": [-1, 0, 0]}, "row 1: 'right' must be a whole number from 0 to 2,147,483,647; it is '-1'."),
+        ({"right": [0.5, 0, 0]}, "row 1: 'right' must be a whole number from 0 to 2,147,483,647; it is '0.5'."),
+        ({"n": ["many", 1, 1]}, "row 1: 'n' must be a whole number from 0 to 2,147,483,647; it is 'many'."),
         ({"n": [None, 9, 9]}, "row 1: 'n' is missing."),
         ({"problem": ["a", "b", "a"]}, "row 3: the problem 'a' appears twice; give it one row."),
         ({"problem": [None, "b", "a"]}, "row 1: 'problem', which names the problem, is missing."),

@@ -195,7 +195,7 @@ HEADER = {"header.json": b'{"eval": {"task": "t", "model": "m"}}'}
         (archive(**HEADER, **{"samples/1.json": b"{}"}),
          "FILE, samples/1.json: 'id', which names the problem, is missing."),
         (archive(**HEADER, **{"samples/1.json": b'{"id": 1, "epoch": "x"}'}),
-         "FILE, samples/1.json: 'epoch' must be a whole number, 0 or more; it is 'x'."),
+         "FILE, samples/1.json: 'epoch' must be a whole number from 0 to 2,147,483,647; it is 'x'."),
         (archive(**HEADER, **{"samples/1.json": b'{"id": 1, "epoch": 1}'}),
          "FILE, samples/1.json: 'target' is missing or null; there are id, epoch."),
     ],
@@ -366,7 +366,7 @@ def test_a_column_that_takes_the_name_of_another(refused, tmp_path):
 
 
 def test_parquet_that_is_none(refused):
-    assert refused("table", b"PAR1", "x.parquet").startswith("FILE is not a Parquet file: ")
+    assert refused("table", b"PAR1", "x.parquet").startswith("FILE cannot be read as Parquet: ")
 
 
 def test_texts_are_asked_for_by_a_grader(refused):

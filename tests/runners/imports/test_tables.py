@@ -216,7 +216,7 @@ def test_an_empty_entry_of_a_list_is_a_verdict_that_could_not_be_read(take):
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"level": "-3"}, "'level' must be a whole number, 0 or more; it is '-3'"),
+        ({"level": "-3"}, "'level' must be a whole number from 0 to 2,147,483,647; it is '-3'"),
         ({"answer": "[]"}, "'answer' is an empty list, so the problem has no solution"),
         ({"gold": None}, "the log has no right answer, nor does it say whether"),
     ],

@@ -171,7 +171,7 @@ def test_a_bad_parquet_file_is_refused(tmp_path):
     pq.write_table(pa.table({"question": ["q", "q"], "answer": [1.0, float("nan")]}), path)
     assert refused(str(path)) == ", row 2: 'answer' must be text or a number; it is nan."
     path.write_bytes(path.read_bytes()[:-9])
-    assert refused(str(path)).startswith(" is not a Parquet file: ")
+    assert refused(str(path)).startswith(" cannot be read as Parquet: ")
 
 
 def test_a_list_of_options_is_lettered_under_the_question_in_its_order(written):
