@@ -18,8 +18,9 @@ from isocompute.runners.documents import NotJSONError, parse_json
 from isocompute.runners.grading.golds import choose_task_grader
 from isocompute.runners.grading.registry import GRADERS
 from isocompute.runners.parsing.printable import describe_reason
+from isocompute.runners.table_lines import check_column_count
 from isocompute.runners.tasks import Problem, Task, load_task
-from isocompute.runners.tasks.files import decode_text, read_task_file
+from isocompute.runners.tasks.files import decode_csv_lines, decode_text, read_task_file
 
 FILE_ENDINGS = (".csv", ".jsonl", ".json", ".ndjson", ".parquet")
 """Endings of files of questions."""
@@ -153,15 +154,15 @@ def list_file_columns(path: str) -> list[str]:
             return list(pq.read_schema(pa.BufferReader(content)).names)
         except (pa.ArrowException, OSError) as error:
             raise DataError(f"{path} cannot be read as Parquet: {describe_reason(error)}.") from None
-    lines = decode_text(path, content)
     if ending == ".csv":
         try:
-            names = next(csv.reader(lines, strict=True), [])
+            names = next(csv.reader(decode_csv_lines(path, content), strict=True), [])
         except csv.Error as error:
             raise DataError(f"{path}: not CSV: {error}.") from None
+        check_column_count(names, path)
     else:
         try:
-            first = parse_json(next(iter(lines), "{}"), f"{path}, line 1")
+            first = parse_json(next(decode_text(path, content), "{}"), f"{path}, line 1")
         except NotJSONError:
             first = None
         if not isinstance(first, dict):

@@ -113,13 +113,8 @@ def check_chat_template(model: str) -> None:
     Raises:
         EngineError: it has none, or one that cannot be used, or its tokenizer cannot be read.
     """
-    from transformers import AutoTokenizer
+    from isocompute.runners.engines.tokenizer_file import load_tokenizer
 
-    from isocompute.runners.engines.checkpoint import build_load_error
-
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=False)
-    except Exception as error:  # many kinds are raised here; each means that the tokenizer cannot be read
-        raise build_load_error(model, error) from error
+    tokenizer = load_tokenizer(model)
     if PROBE not in apply_template(tokenizer, model, PROBE):
         raise EngineError(f"The chat template of '{model}' cannot be used: it leaves out what the user says.")

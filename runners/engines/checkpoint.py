@@ -19,6 +19,7 @@ from safetensors import SafetensorError, safe_open
 from isocompute.errors import EngineError
 from isocompute.runners.cost.config_file import check_config_file, read_model_json
 from isocompute.runners.cost.model_size import FLOAT_DTYPES, SafetensorsHeader, read_safetensors_header
+from isocompute.runners.engines.tokenizer_file import check_tokenizer_files
 
 WEIGHTS_FILE, WEIGHTS_INDEX_FILE = "model.safetensors", "model.safetensors.index.json"
 
@@ -114,12 +115,14 @@ def check_checkpoint_files(
         Whether all of its weights are here; False only for a model on the hub.
 
     Raises:
-        EngineError: a folder has no safetensors files, or a file is missing, a git-lfs pointer or cut short.
+        EngineError: a folder has no safetensors files, a file is missing, a git-lfs pointer or cut short, or config.json or
+            the tokenizer cannot be used.
     """
     folder = find_checkpoint_folder(model, revision, cache)
     if folder is None:
         return False
     check_config_file(model, folder)
+    check_tokenizer_files(model, folder)
     local = Path(model).expanduser().is_dir()
     file_of_tensor = read_weights_index(model, folder)
     stored: dict[str, set[str]] = {}

@@ -19,7 +19,6 @@ import numpy as np
 import torch
 from transformers import (
     AutoModelForCausalLM,
-    AutoTokenizer,
     GenerationConfig,
     LogitsProcessor,
     LogitsProcessorList,
@@ -32,8 +31,9 @@ from transformers.utils import logging
 from isocompute.errors import EngineError
 from isocompute.runners.engines.base import Completion, Request, Sampling, Token
 from isocompute.runners.engines.chat import apply_template
-from isocompute.runners.engines.checkpoint import build_load_error, load_weights
+from isocompute.runners.engines.checkpoint import load_weights
 from isocompute.runners.engines.clock import Stopwatch, add_time_span
+from isocompute.runners.engines.tokenizer_file import load_tokenizer
 
 CONTEXT_TOKENS = 8
 """Preceding tokens that affect a token's text: enough for two four-byte characters and a word-start mark."""
@@ -59,10 +59,7 @@ class TransformersEngine:
         logging.set_verbosity_error()
         logging.disable_progress_bar()
         self.name = model
-        try:
-            self.tokenizer = AutoTokenizer.from_pretrained(model, padding_side="left", trust_remote_code=False)
-        except Exception as error:  # many kinds are raised here; each means that the tokenizer cannot be read
-            raise build_load_error(model, error) from error
+        self.tokenizer = load_tokenizer(model, padding_side="left")
         self.model = load_weights(AutoModelForCausalLM, model, dtype)
         if device is None:
             device = "cuda" if torch.cuda.is_available() else "cpu"

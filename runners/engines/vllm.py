@@ -35,6 +35,7 @@ from isocompute.runners.engines.base import Completion, Request, Sampling, Token
 from isocompute.runners.engines.chat import apply_template
 from isocompute.runners.engines.checkpoint import build_load_error, check_checkpoint_files
 from isocompute.runners.engines.clock import Stopwatch, add_time_span
+from isocompute.runners.engines.tokenizer_file import check_model_tokenizer
 from isocompute.runners.engines.whole import check_weights
 
 try:
@@ -104,6 +105,8 @@ class VLLMEngine:
             check_weights(model, "vllm", shape, *place, dtype=str(options.get("dtype", "auto")))
         elif options["load_format"] == "auto":
             options["load_format"] = "safetensors"  # vLLM might fetch pickles
+        for source in {model, str(options.get("tokenizer") or model)}:
+            check_model_tokenizer(source, *place)
         if current_platform.is_cpu():
             # Without a size in GiB vLLM reserves nearly all of the machine's memory for the KV cache.
             os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "2")

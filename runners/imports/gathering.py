@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from isocompute.errors import DataError
-from isocompute.limits import require_text_length
+from isocompute.limits import LONGEST_TEXT, require_text_length
 from isocompute.runners.imports.logged_choices import LoggedChoices
 from isocompute.runners.imports.options import ImportOptions
+from isocompute.runners.imports.row_counts import RowCounts
 from isocompute.runners.imports.row_grading import RowGrader
 from isocompute.runners.imports.rows import (
     ImportedChoice,
@@ -60,6 +61,7 @@ class ImportWriter:
         failures: failed solutions by reason.
         logged_names: the log's names of the task and the models.
         about: the names that the run gets.
+        row_counts: the rows that were taken, by problem and solution.
         numbers: the solutions of each problem so far, by its name, and the verifications of each solution.
         rows: the rows of each table so far.
         reported_columns: columns of which some row has a value.
@@ -77,6 +79,7 @@ class ImportWriter:
         self.logged_names = ImportedMetadata()
         self.about = ImportedMetadata(options.task, options.model)
         self.problems: set[str] = set()
+        self.row_counts = RowCounts()
         self.numbers: Counter[tuple[Any, ...]] = Counter()
         self.searches: set[tuple[Any, ...]] = set()
         self.rows: Counter[RunTable] = Counter()
@@ -102,12 +105,13 @@ class ImportWriter:
         """Number, grade and write a row; the first rows wait until the grader can be chosen.
 
         Raises:
-            DataError: it refers to a missing row, has a text that is too long, or cannot be graded.
+            DataError: it refers to a missing row, has a text that is too long, is one of too many, or cannot be graded.
         """
         where = getattr(row, "where", "the log")
         for name, cell in vars(row).items():
-            if isinstance(cell, str):
+            if isinstance(cell, str) and len(cell) > LONGEST_TEXT:
                 require_text_length(cell, f"{where}: '{name}'")
+        self.row_counts.add_row(row)
         if self.grading.title is not None:
             self._write_imported_row(row)
             return

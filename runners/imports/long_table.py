@@ -57,7 +57,8 @@ def read_table_rows(source: ImportSource) -> Iterator[ImportedRow]:
     problem_names, solution_names = NumberNames(), NumberNames()
     for where, row in read_expanded_rows(source):
         problem = read_table_problem(row, names, where)
-        problem = replace(problem, problem_id=problem_names.resolve_name(problem.problem_id))
+        if (name := problem_names.resolve_name(problem.problem_id)) != problem.problem_id:
+            problem = replace(problem, problem_id=name)
         content = problem.question, problem.gold
         if problem.problem_id not in problems:
             problems[problem.problem_id] = content

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,12 @@ from isocompute.runners.storage.files import open_regular_file
 
 MAX_UNPACKED_BYTES = 2**34
 """Bytes that are unpacked from one file; a small file can unpack to a huge one."""
+
+FREE_BYTES = 2**30
+"""Bytes that are unpacked from any file, however small."""
+
+MOST_GROWTH = 200
+"""The most that a file of more than `FREE_BYTES` may grow: usual texts become 3 to 30 times as long."""
 
 CODECS = {".gz": "gzip", ".zst": "zstd"}
 """Names of compressions by the endings that they add to a file's name."""
@@ -68,14 +75,16 @@ class UnpackedStream(io.RawIOBase):
         packed: the same, opened.
 
     Raises:
-        DataError: when it is read: it is damaged, or longer than `MAX_UNPACKED_BYTES`.
+        DataError: when it is read: it is damaged, longer than `MAX_UNPACKED_BYTES`, or grows out of proportion.
     """
 
     def __init__(self, path: Path, packed: io.BufferedReader) -> None:
         self.path, self.packed = path, packed
         self.codec = CODECS[path.suffix]
         self.unpacked: Any = pa.CompressedInputStream(pa.PythonFile(packed, mode="r"), self.codec)
-        self.bytes_left = MAX_UNPACKED_BYTES
+        self.bytes_unpacked = 0
+        size = os.fstat(packed.fileno()).st_size
+        self.most_bytes = min(MAX_UNPACKED_BYTES, max(FREE_BYTES, MOST_GROWTH * size))
 
     def readable(self) -> bool:
         """Return True."""
@@ -88,9 +97,12 @@ class UnpackedStream(io.RawIOBase):
         except (pa.ArrowException, OSError) as error:
             reason = describe_reason(error)
             raise DataError(f"'{self.path}' is not a whole {self.codec} file: {reason}.") from None
-        self.bytes_left -= len(content)
-        if self.bytes_left < 0:
-            raise DataError(f"'{self.path}' unpacks to more than {MAX_UNPACKED_BYTES:,} bytes, the most that is read.")
+        self.bytes_unpacked += len(content)
+        if self.bytes_unpacked > self.most_bytes:
+            raise DataError(
+                f"'{self.path}' unpacks to more than {self.most_bytes:,} bytes, the most that is read of a file of its "
+                "size."
+            )
         buffer[: len(content)] = content
         return len(content)
 

@@ -23,6 +23,7 @@ from isocompute.runners.imports.packed import get_file_ending, measure_position,
 from isocompute.runners.imports.plain_yaml import MAX_YAML_BYTES, parse_plain_yaml
 from isocompute.runners.storage.files import open_regular_file
 from isocompute.runners.storage.provenance import LOGGED_GRADER
+from isocompute.runners.table_lines import require_few_blank_lines
 
 MAX_DOCUMENT_BYTES = 256 * 2**20
 """Bytes of the largest document that is read at once: a line, a file of YAML or JSON, a member of an archive."""
@@ -111,20 +112,22 @@ class ImportSource:
         """Yield the objects of a JSON-lines file, or of a JSON list over any number of lines, each with its location.
 
         Raises:
-            DataError: a line is too long, is not an object, or repeats a key.
+            DataError: a line is too long, is not an object, or repeats a key, or very many lines are empty.
         """
-        before, number, is_begun = self.bytes_read, 0, False
+        before, number, blank, is_begun = self.bytes_read, 0, 0, False
         with open_source_file(path) as file:
             while line := file.readline(MAX_DOCUMENT_BYTES + 1):
                 number += 1
+                if line.isspace():
+                    blank += 1
+                    require_few_blank_lines(blank, number, str(path))
+                    continue
                 self.bytes_read = before + measure_position(file)
                 where = f"{path}, line {number}"
                 if len(line) > MAX_DOCUMENT_BYTES:
                     raise DataError(
                         f"{where} is longer than {MAX_DOCUMENT_BYTES:,} bytes, the most that is read at once."
                     )
-                if not line.strip():
-                    continue
                 try:
                     value = parse_json(line, where)
                 except NotJSONError:

@@ -16,10 +16,11 @@ from isocompute.errors import DataError
 from isocompute.limits import DOCUMENT_GIB, WORK_GIB, require_memory
 from isocompute.runners.documents import check_column_names
 from isocompute.runners.imports.packed import get_file_ending, measure_position, open_source_file
-from isocompute.runners.imports.source import MAX_DOCUMENT_BYTES, ImportSource
+from isocompute.runners.imports.source import ImportSource
 from isocompute.runners.parsing.printable import describe_reason
 from isocompute.runners.storage.files import open_regular_file
 from isocompute.runners.storage.parquet_sizes import OBJECT_BYTES, read_parquet_batches
+from isocompute.runners.table_lines import LONGEST_LINE, check_column_count, read_csv_lines
 
 BATCH_ROWS = 1000
 """Rows of a Parquet file that are read at once, if they are short."""
@@ -59,7 +60,7 @@ def read_csv_table(source: ImportSource, path: Path) -> Iterator[tuple[str, dict
     A file whose first line has no comma may be separated by semicolons or tabs.
 
     Raises:
-        DataError: it is not CSV, or a column is repeated.
+        DataError: it is not CSV, a column is repeated, or a line is too long.
     """
     number, before = 0, source.bytes_read
     try:
@@ -67,9 +68,11 @@ def read_csv_table(source: ImportSource, path: Path) -> Iterator[tuple[str, dict
             delimiter = find_delimiter(file.peek(HEADER_BYTES)[:HEADER_BYTES].decode("utf-8-sig", "replace"))
             if delimiter != ",":
                 source.notes.append(f"The columns of {path.name} are separated by {DELIMITERS[delimiter]}.")
-            reader = csv.DictReader(decoded, strict=True, delimiter=delimiter)
+            lines = read_csv_lines(decoded, str(path), delimiter)
+            reader = csv.DictReader(lines, strict=True, delimiter=delimiter)
             with allow_large_fields():
                 names = reader.fieldnames or []
+            check_column_count(names, str(path))
             check_column_names(names, str(path))
             for number, row in enumerate(read_large_rows(reader), start=1):
                 if None in row or None in row.values():
@@ -96,7 +99,7 @@ def find_delimiter(head: str) -> str:
 @contextmanager
 def allow_large_fields() -> Iterator[None]:
     """Allow large fields in CSV files within the context; the limit applies to the whole process."""
-    usual = csv.field_size_limit(MAX_DOCUMENT_BYTES)
+    usual = csv.field_size_limit(LONGEST_LINE)
     try:
         yield
     finally:

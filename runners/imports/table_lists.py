@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from isocompute.errors import DataError
+from isocompute.runners.imports.row_counts import require_list_length
 from isocompute.runners.imports.table_columns import SOLUTION_COLUMNS, VERIFICATION_COLUMNS
 
 PRINTED_ENTRY_PATTERN = re.compile(
@@ -28,7 +29,7 @@ def expand_solutions(row: dict[str, Any], where: str) -> Iterator[tuple[str, dic
     """Yield a row for each solution of a row whose solution columns hold lists; the row itself if none does.
 
     Raises:
-        DataError: the lists have different lengths.
+        DataError: the lists have different lengths, or are too long.
     """
     gold = row.get("gold")
     columns = [name for name in SOLUTION_COLUMNS if name not in ("solution", "answer") or not is_bracketed(gold)]
@@ -36,6 +37,8 @@ def expand_solutions(row: dict[str, Any], where: str) -> Iterator[tuple[str, dic
     if not lists or not {"solution", "answer", "correct"} & set(lists):
         yield where, row
         return
+    for name, cells in lists.items():
+        require_list_length(cells, name, where)
     count = len(next(iter(lists.values())))
     if count == 0:
         raise DataError(f"{where}: '{next(iter(lists))}' is an empty list, so the problem has no solution.")
@@ -54,12 +57,14 @@ def expand_verdicts(row: dict[str, Any], where: str) -> Iterator[tuple[str, dict
     """Yield a row for each verification of a row whose verification columns hold lists; the row itself if none does.
 
     Raises:
-        DataError: the lists have different lengths.
+        DataError: the lists have different lengths, or are too long.
     """
     lists = {name: cells for name in VERIFICATION_COLUMNS if (cells := read_list(row.get(name))) is not None}
     if not lists:
         yield where, row
         return
+    for name, cells in lists.items():
+        require_list_length(cells, name, where)
     count = len(next(iter(lists.values())))
     if wrong := [name for name, cells in lists.items() if len(cells) != count]:
         raise DataError(f"{where}: '{next(iter(lists))}' lists {count} verifications, but '{wrong[0]}' another number.")

@@ -13,11 +13,11 @@ from functools import lru_cache
 from typing import Any
 
 from tokenizers import Tokenizer
-from transformers import AutoTokenizer
 
 from isocompute.errors import EngineError
 from isocompute.runners.engines.chat import RENDERING_ERRORS, render_turns
 from isocompute.runners.engines.checkpoint import build_load_error
+from isocompute.runners.engines.tokenizer_file import load_tokenizer
 
 CACHED_TEXTS = 2**16
 """Texts whose tokens are cached: a step is read again with every later step."""
@@ -52,8 +52,9 @@ class ScorerTokenizer:
         Raises:
             EngineError: it cannot be loaded, or is not a fast one.
         """
+        tokenizer = load_tokenizer(model)
         try:
-            return cls(AutoTokenizer.from_pretrained(model, trust_remote_code=False), model)
+            return cls(tokenizer, model)
         except Exception as error:  # many kinds are raised here; each means that the tokenizer cannot be read
             raise build_load_error(model, error) from error
 

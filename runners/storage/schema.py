@@ -44,6 +44,10 @@ class RunTable:
     tokens: tuple[str, ...] = ()
     retired: tuple[Column, ...] = ()
 
+    def __hash__(self) -> int:
+        """Return a number that follows from the name; rows are counted by table, and the columns take long to hash."""
+        return hash(self.name)
+
     @property
     def key_names(self) -> list[str]:
         """The names of the key columns."""

@@ -17,6 +17,7 @@ from isocompute.runners.documents import NotJSONError, check_column_names, parse
 from isocompute.runners.parsing.printable import describe_reason
 from isocompute.runners.storage.files import read_file
 from isocompute.runners.storage.parquet_sizes import OBJECT_BYTES, read_parquet_batches
+from isocompute.runners.table_lines import check_column_count, read_csv_lines
 from isocompute.runners.tasks.problem import Problem, ProblemColumns, read_problem_rows, require_columns
 
 MAX_TASK_BYTES = 256 * 2**20
@@ -74,9 +75,26 @@ def decode_text(path: str, content: bytes) -> Iterator[str]:
         DataError: it is not UTF-8.
     """
     try:
-        yield from io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline="")
+        yield from open_text(content)
     except UnicodeDecodeError:
         raise DataError(f"{path} is not UTF-8 text.") from None
+
+
+def decode_csv_lines(path: str, content: bytes) -> Iterator[str]:
+    """Yield the lines of a CSV file, with their ends unchanged.
+
+    Raises:
+        DataError: it is not UTF-8, or a line is too long.
+    """
+    try:
+        yield from read_csv_lines(open_text(content), path)
+    except UnicodeDecodeError:
+        raise DataError(f"{path} is not UTF-8 text.") from None
+
+
+def open_text(content: bytes) -> io.TextIOWrapper:
+    """Open a file's text, of which the ends of lines stay as they are."""
+    return io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline="")
 
 
 def read_task_json(path: str, content: bytes, columns: ProblemColumns) -> ProblemRows:
@@ -102,9 +120,10 @@ def read_task_csv(path: str, content: bytes, columns: ProblemColumns) -> Problem
     Raises:
         DataError: a column is missing or repeated, or the file is not CSV.
     """
-    reader = csv.DictReader(decode_text(path, content), strict=True)
+    reader = csv.DictReader(decode_csv_lines(path, content), strict=True)
     number = 0
     try:
+        check_column_count(reader.fieldnames or [], path)
         require_columns(path, columns, list(reader.fieldnames or []))
         check_column_names(reader.fieldnames or [], path)
         for number, row in enumerate(reader, start=1):

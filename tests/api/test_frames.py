@@ -100,7 +100,11 @@ def test_a_run_in_memory_goes_with_its_object(long):
         (lambda f: f.assign(problem=None), {}, "row 0: the problem has no name"),
         (lambda f: f.assign(said=range(6)), {}, "row 1: the solution 'a' of 'p' differs from an earlier row"),
         (lambda f: f.assign(gold=range(6)), {}, "row 1: the problem 'p' has another gold"),
-        (lambda f: f.assign(tokens=-1), {"tokens": "tokens"}, "row 0: 'tokens' must be a whole number from 0 to 2,147,483,647"),
+        (
+            lambda f: f.assign(tokens=-1),
+            {"tokens": "tokens"},
+            "row 0: 'tokens' must be a whole number from 0 to 2,147,483,647",
+        ),
         (lambda f: f, {"verdict": None}, "row 1: the solution 'a' of 'p' appears twice, without verdicts"),
     ],
 )

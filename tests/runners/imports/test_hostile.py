@@ -128,10 +128,10 @@ def test_yaml_that_would_run_code_or_merge_is_not_read(refused, content):
                                     "completions; it is -1. The output of beam search or DVTS is not Best-of-N."),
         ({"completion_tokens": [0]}, "FILE, line 1: 'completion_tokens' are all 0, as beam search writes them; this "
                                      "is not Best-of-N."),
-        ({"completion_tokens": [2**40]}, "FILE, line 1, completion 0: 'completion_tokens' must be a whole number, "
-                                         "0 or more; it is 1099511627776."),
-        ({"completion_tokens": [1.5]}, "FILE, line 1, completion 0: 'completion_tokens' must be a whole number, "
-                                       "0 or more; it is 1.5."),
+        ({"completion_tokens": [2**40]}, "FILE, line 1, completion 0: 'completion_tokens' must be a whole number "
+                                         "from 0 to 2,147,483,647; it is 1099511627776."),
+        ({"completion_tokens": [1.5]}, "FILE, line 1, completion 0: 'completion_tokens' must be a whole number "
+                                       "from 0 to 2,147,483,647; it is 1.5."),
         ({"scores": [[1e31]]}, "FILE, line 1, completion 0: 'scores' must be numbers, one per step; they are [1e+31]."),
         ({"scores": [7]}, "FILE, line 1, completion 0: 'scores' must be numbers, one per step; they are 7."),
         ({"scores": [[True]]}, "FILE, line 1, completion 0: 'scores' must be numbers, one per step; they are [True]."),
