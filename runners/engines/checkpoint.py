@@ -115,8 +115,8 @@ def check_checkpoint_files(
         Whether all of its weights are here; False only for a model on the hub.
 
     Raises:
-        EngineError: a folder has no safetensors files, a file is missing, a git-lfs pointer or cut short, or config.json or
-            the tokenizer cannot be used.
+        EngineError: a folder has no safetensors files, a file is missing, a git-lfs pointer or cut short, or
+            config.json or the tokenizer cannot be used.
     """
     folder = find_checkpoint_folder(model, revision, cache)
     if folder is None:

@@ -163,9 +163,8 @@ def read_integer_cell(row: Mapping[str, Any], column: str, where: str) -> int | 
     if value is None:
         return None
     if not LEVEL_PATTERN.fullmatch(value.strip()):
-        raise DataError(
-            f"{where}: '{column}' must be a whole number of at most nine digits; it is {format_error_value(row[column])}."
-        )
+        value = format_error_value(row[column])
+        raise DataError(f"{where}: '{column}' must be a whole number of at most nine digits; it is {value}.")
     return int(value)
 
 

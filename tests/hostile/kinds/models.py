@@ -152,6 +152,40 @@ FOLDERS: dict[str, Callable[[Path], object]] = {
     "tokenizer-pattern": edit_json(
         "tokenizer.json", pre_tokenizer={"type": "Split", "pattern": {"Regex": "(a+)+$|(((("}, "behavior": "Isolated"}
     ),
+    "tokenizer-replace": edit_json(
+        "tokenizer.json", normalizer={"type": "Replace", "pattern": {"Regex": "."}, "content": "1" * 5_000_000}
+    ),
+    "tokenizer-replace-often": edit_json(
+        "tokenizer.json",
+        normalizer={
+            "type": "Sequence",
+            "normalizers": [{"type": "Replace", "pattern": {"Regex": "."}, "content": "1" * 11}] * 9,
+        },
+    ),
+    "tokenizer-replace-between": edit_json(
+        "tokenizer.json",
+        normalizer={
+            "type": "Sequence",
+            "normalizers": [{"type": "Replace", "pattern": {"Regex": "(?=.)"}, "content": "1"}] * 40,
+        },
+    ),
+    "tokenizer-prepend": edit_json("tokenizer.json", normalizer={"type": "Prepend", "prepend": "1" * 5_000_000}),
+    "tokenizer-decoder": edit_json(
+        "tokenizer.json", decoder={"type": "Replace", "pattern": {"String": "1"}, "content": "y" * 5_000_000}
+    ),
+    "tokenizer-bytes": edit_json(
+        "tokenizer.json",
+        pre_tokenizer={"type": "Sequence", "pretokenizers": [{"type": "ByteLevel", "add_prefix_space": True}] * 40},
+    ),
+    "tokenizer-template": edit_json(
+        "tokenizer.json",
+        post_processor={
+            "type": "TemplateProcessing",
+            "single": [{"SpecialToken": {"id": "<bos>", "type_id": 0}}] * 100_000,
+            "pair": [],
+            "special_tokens": {"<bos>": {"id": "<bos>", "ids": [1], "tokens": ["<bos>"]}},
+        },
+    ),
     "tokenizer-added": edit_json("tokenizer.json", added_tokens=[{"id": -1, "content": "\x1b[31m"}]),
     "tokenizer-length": edit_json("tokenizer_config.json", model_max_length=-5),
     "tokenizer-special": edit_json("tokenizer_config.json", eos_token={"a": 1}, bos_token=["x"]),

@@ -33,6 +33,10 @@ BAD_TEXT = pa.Array.from_buffers(
 COLUMNS: dict[str, Any] = {
     "not-utf8": BAD_TEXT,
     "timestamp": pa.array([0] * ROWS, pa.timestamp("ns", tz="UTC")),
+    "zone-unknown": pa.array([0] * ROWS, pa.timestamp("us", tz="Nowhere/City")),
+    "zone-escape": pa.array([0] * ROWS, pa.timestamp("us", tz="\x1b[31m" + "x" * 5000)),
+    "zone-in-list": pa.array([[0]] * ROWS, pa.list_(pa.timestamp("ns", tz="../../etc/passwd"))),
+    "zone-in-block": pa.array([{"a": 0}] * ROWS, pa.struct([("a", pa.timestamp("s", tz="+99:99"))])),
     "late": pa.array([2**63 - 1] * ROWS, pa.timestamp("us")),
     "duration": pa.array([-1] * ROWS, pa.duration("ns")),
     "decimal": pa.array([0] * ROWS, pa.decimal128(38, 10)),
@@ -125,6 +129,12 @@ def zip_members(members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -
     return written.getvalue()
 
 
+def write_header(header: str) -> bytes:
+    """Return an array with a header of its own making."""
+    text = header.encode() + b"\n"
+    return b"\x93NUMPY\x02\x00" + len(text).to_bytes(4, "little") + text + bytes(96)
+
+
 def write_array(values: Any, shape: str | None = None) -> bytes:
     """Return an array as a member of an .npz file, with another shape in its header if one is given."""
     written = io.BytesIO()
@@ -154,6 +164,17 @@ def make_archive(members: dict[str, bytes], name: str, content: Callable[[], byt
 def make_gzip(content: Callable[[], bytes]) -> Maker:
     """Return a function that makes a compressed file."""
     return lambda path: path.write_bytes(gzip.compress(content(), 1)) and None
+
+
+def repeat_block(block: bytes, times: int) -> Maker:
+    """Return a function that makes a compressed file of one block, many times."""
+
+    def make(path: Path) -> None:
+        with gzip.open(path, "wb", 1) as file:
+            for _ in range(times):
+                file.write(block)
+
+    return make
 
 
 def generate(rng: random.Random) -> Iterator[HostileInput]:
@@ -235,6 +256,22 @@ def generate_archives(rng: random.Random) -> Iterator[HostileInput]:
         yield HostileInput(
             f"packed-eval-damaged-{i}", ("import", "inspect-ai", "l.eval", "-o", "out/r"), {"l.eval": change(good)}
         )
+    repeated: dict[str, tuple[str, bytes]] = {
+        "newlines": ("t.jsonl", b"\n" * 2**16),
+        "lines": ("t.jsonl", b'{"problem_id":1}\n' * 4096),
+        "blocks": ("t.jsonl", b"{}\n" * 2**15),
+        "csv-commas": ("t.csv", b"," * 2**16),
+        "csv-newlines": ("t.csv", b"\n" * 2**16),
+        "csv-quotes": ("t.csv", b'"a\n' * 2**14),
+        "csv-rows": ("t.csv", b"a\n" * 2**15),
+    }
+    for name, (path, block) in repeated.items():
+        yield HostileInput(
+            f"packed-grows-{name}",
+            ("import", "table", f"{path}.gz", "-o", "out/r"),
+            {f"{path}.gz": repeat_block(block, 2**14)},
+            slow=True,
+        )
     names = ("../../out.json", "/etc/passwd", "samples/../../x_epoch_1.json", "a" * 60_000, "header.json\x00.png", " ")
     for i, name in enumerate(names):
         yield HostileInput(
@@ -253,6 +290,12 @@ def generate_archives(rng: random.Random) -> Iterator[HostileInput]:
         "objects": {"answers": write_array(np.array([[None] * 3] * 2, dtype=object))},
         "not-an-array": {"answers": b"x" * 100},
         "empty": {"answers": b""},
+        "header-open": {"scores": write_header("{'descr': '<f8', 'fortran_order': False, 'shape': (2, 3, 2), ")},
+        "header-quotes": {"scores": write_header("'''")},
+        "header-slash": {"scores": write_header("\\")},
+        "header-deep": {"scores": write_header("(" * 9000)},
+        "header-minus": {"scores": write_header("-" * 9000)},
+        "header-long": {"scores": write_header(" " * 60_000)},
     }
     for name, parts in changed.items():
         members = {f"{key}.npy": parts.get(key) or write_array(value) for key, value in arrays.items()}
@@ -262,6 +305,10 @@ def generate_archives(rng: random.Random) -> Iterator[HostileInput]:
             f"packed-npz-{name}",
             ("import", "sc-genrm-scaling", "a.npz", "-o", "out/r"),
             {"a.npz": zip_members(members)},
+        )
+    for name, content in {"single": write_array(np.zeros((2, 3))), "magic": b"\x93NUMPY"}.items():
+        yield HostileInput(
+            f"packed-npz-{name}", ("import", "sc-genrm-scaling", "a.npz", "-o", "out/r"), {"a.npz": content}
         )
     whole = {f"{key}.npy": write_array(value) for key, value in arrays.items()}
     for name, make in {

@@ -67,6 +67,71 @@ TABLES: dict[str, Maker] = {
 }
 
 
+def write_list(solutions: Callable[[], Any]) -> Maker:
+    """Return a function that writes a problem with a list of solutions."""
+
+    def make(path: Path) -> None:
+        pq.write_table(pa.table({"problem_id": ["p"], "gold": ["5"], "solution": solutions()}), path)
+
+    return make
+
+
+def list_nulls(count: int) -> Any:
+    """Return a list of so many nulls."""
+    return pa.ListArray.from_arrays(pa.array([0, count], pa.int32()), pa.nulls(count, pa.int8()))
+
+
+def write_groups(count: int) -> Maker:
+    """Return a function that writes a table of so many row groups."""
+
+    def make(path: Path) -> None:
+        table = pa.table({"problem_id": ["p"], "gold": ["5"], "solution": ["x"]})
+        with pq.ParquetWriter(path, table.schema, compression="none") as writer:
+            for _ in range(count):
+                writer.write_table(table)
+
+    return make
+
+
+def write_columns(count: int) -> Maker:
+    """Return a function that writes a table of so many columns."""
+    columns = {"problem_id": ["p"], "gold": ["5"], "solution": ["x"]}
+    return lambda path: pq.write_table(pa.table(columns | {f"c{i}": [1] for i in range(count)}), path) and None
+
+
+LISTS: dict[str, Maker] = {
+    "nulls": write_list(lambda: list_nulls(10**6)),
+    "nulls-some": write_list(lambda: list_nulls(100_000)),
+    "texts": write_list(lambda: pa.array([["x"] * 300_000])),
+    "groups": write_groups(20_000),
+    "groups-many": write_groups(70_000),
+    "columns": write_columns(100_000),
+}
+"""Tables of one problem with very many solutions, and footers of very many columns."""
+
+
+def garble_footer(seed: int) -> Maker:
+    """Return a function that changes bytes of the footer of a table with an index of its pages."""
+
+    def make(path: Path) -> None:
+        written = io.BytesIO()
+        table = {"problem_id": ["a", "b"] * 20, "gold": ["5"] * 40, "solution": ["x"] * 40, "score": [0.5] * 40}
+        pq.write_table(pa.table(table), written, compression="zstd", write_page_index=True)
+        content, drawn = bytearray(written.getvalue()), random.Random(seed)
+        start = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+        for _ in range(drawn.choice((1, 1, 2))):
+            content[drawn.randrange(start, len(content) - 8)] = drawn.choice((0, 1, 0x7F, 0xFF, drawn.randrange(256)))
+        path.write_bytes(bytes(content))
+
+    return make
+
+
+def encrypt_footer(path: Path) -> None:
+    """Write a table that says that its footer is encrypted."""
+    write_list(lambda: pa.array([["x"]]))(path)
+    path.write_bytes(path.read_bytes()[:-4] + b"PARE")
+
+
 def patch_bytes(content: bytes, find: bytes, replace: bytes) -> bytes:
     """Return a file with other bytes in its footer."""
     start = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
@@ -129,6 +194,7 @@ def generate(rng: random.Random) -> Iterator[HostileInput]:
     """Yield the inputs of this kind."""
     tables = TABLES | {"lies": lie_about_size, "lies-packed": lie_about_packed_size}
     tables |= {f"garbled-{seed}": garble_headers(seed) for seed in range(20)}
+    tables |= {f"garbled-footer-{seed}": garble_footer(seed) for seed in range(60)}
     task = dump_json(make_sweep() | {"task": {"path": "t.parquet", "question": "gold", "answer": "solution"}})
     for name, make in tables.items():
         slow = not name.startswith(("garbled", "view", "lies"))
@@ -140,6 +206,9 @@ def generate(rng: random.Random) -> Iterator[HostileInput]:
         if rng.random() < 0.3:
             command = ("solve", "t.parquet", "-o", "out/r", "-p", "lab", "-b", "2x", "--columns", "gold=question")
             yield HostileInput(f"parquet-solve-{name}", command, {"t.parquet": make}, writes_rows=True, slow=slow)
+    for name, make in (LISTS | {"encrypted": encrypt_footer}).items():
+        command = ("import", "table", "t.parquet", "-o", "out/r")
+        yield HostileInput(f"parquet-many-{name}", command, {"t.parquet": make}, slow=name != "encrypted")
     yield from generate_parts(rng)
 
 
