@@ -178,7 +178,7 @@ def measure_values(
         pages: its pages; of a store, they are not known.
         rows: the rows that are wanted at once; if so many fit in any case, the values are not looked at.
     """
-    whole = chunk.total_uncompressed_size + VALUE_BYTES * chunk.num_values
+    whole = float(chunk.total_uncompressed_size + VALUE_BYTES * chunk.num_values)
     largest = max((page.size for page in pages), default=chunk.total_uncompressed_size)
     means = [page.size / max(page.values, 1) for page in pages if not page.is_dictionary]
     longest = max([whole / chunk.num_values, *means])
