@@ -114,5 +114,6 @@ def test_a_search_under_way_or_failed_is_shown_as_far_as_it_is(run, narrow):
 def test_a_problem_or_a_run_that_is_not_there_is_told_in_a_sentence(run, narrow, tmp_path):
     ended = narrow("tree", run.path, "lab")
     assert (ended.code, ended.out) == (2, "")
-    assert "has no problem 'lab'; it has 'lab-0-1-0', 'lab-0-2-0', 'lab-0-3-0', 'lab-0-4-0'." in " ".join(ended.err.split())
+    known = "'lab-0-1-0', 'lab-0-2-0', 'lab-0-3-0', 'lab-0-4-0'"
+    assert f"has no problem 'lab'; it has {known}." in " ".join(ended.err.split())
     assert "There is no run at" in narrow("tree", tmp_path / "none", "lab").err
