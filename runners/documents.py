@@ -261,7 +261,7 @@ YAML_FAULTS = {
     "but found another document": "a second document begins here; keep one in the file",
     "second occurrence": "an anchor has the name of an earlier one; rename it",
 }
-"""What the parser says of faults in words that need the rest of its message, and what they mean."""
+"""Words of the parser that need the rest of its message, and what they mean."""
 
 REFUSED_YAML = "refused"
 """The context of the error for YAML that a rule of isocompute refuses; its problem is a full sentence for the user."""
@@ -274,7 +274,7 @@ OLD_NUMBER_PATTERN = re.compile(
     r"[-+]?(?:0[0-9_]+|0b[01_]+|0o[0-7]+|[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?|[0-9.][0-9.]*_[0-9_.eE+-]*)"
 )
 """Numbers that YAML 1.1 reads in base 8, 2 or 60, or without their underscores, and that other readers take as text."""
-NUMBER_PATTERN = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)
+YAML_NUMBER_PATTERN = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)
 """Numbers of YAML 1.2 and JSON; YAML 1.1 takes some for texts, such as ``8e9`` and ``1e-05``."""
 LONGEST_NUMBER = 400
 """Characters of the longest number."""
@@ -333,7 +333,7 @@ def _build_yaml_loader() -> Any:
                 node.tag = TEXT_TAG
             if event.tag not in (None, "!", TEXT_TAG):
                 raise refuse(f"values with the tag {_quote_key(event.tag)} are not supported", node.start_mark)
-            if is_plain and node.tag == TEXT_TAG and NUMBER_PATTERN.fullmatch(text):
+            if is_plain and node.tag == TEXT_TAG and YAML_NUMBER_PATTERN.fullmatch(text):
                 node.tag = "tag:yaml.org,2002:float"
             if node.tag.endswith((":int", ":float")) and len(text) > LONGEST_NUMBER:
                 raise refuse(f"a number has more than {LONGEST_NUMBER} characters", node.start_mark)

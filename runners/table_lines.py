@@ -16,7 +16,7 @@ MOST_FIELDS = 2**22
 MOST_BLANK_LINES = 1_000_000
 """The most empty lines of a file in which most lines are empty."""
 
-MOST_COLUMNS = 10_000
+MOST_TABLE_COLUMNS = 10_000
 """The most columns."""
 
 
@@ -63,5 +63,5 @@ def check_column_count(names: Sized, where: str) -> None:
     Traceback (most recent call last):
     isocompute.errors.DataError: t.csv has 20,000 columns; the most that is read is 10,000.
     """
-    if len(names) > MOST_COLUMNS:
-        raise DataError(f"{where} has {len(names):,} columns; the most that is read is {MOST_COLUMNS:,}.")
+    if len(names) > MOST_TABLE_COLUMNS:
+        raise DataError(f"{where} has {len(names):,} columns; the most that is read is {MOST_TABLE_COLUMNS:,}.")

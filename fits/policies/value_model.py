@@ -88,10 +88,13 @@ class ValueModel:
             DataError: a name is missing, or what stands there is no number, or one out of range.
         """
         try:
-            table = np.array([[read_number(kind[name]) for name in COLUMNS] for kind in content["kinds"]])
-            weights = np.array([read_number(content["gain"][name]) for name in FEATURE_NAMES])
-            read, rate = read_number(content["read"]), read_number(content["rate"])
-            verifiable, verifications = read_whole(content["verifiable"]), read_whole(content["verifications"])
+            table = np.array([[read_model_number(kind[name]) for name in COLUMNS] for kind in content["kinds"]])
+            weights = np.array([read_model_number(content["gain"][name]) for name in FEATURE_NAMES])
+            read, rate = read_model_number(content["read"]), read_model_number(content["rate"])
+            verifiable, verifications = (
+                read_model_count(content["verifiable"]),
+                read_model_count(content["verifications"]),
+            )
         except KeyError as error:
             raise DataError(f"the model of the value rule cannot be read: {error} is missing.") from None
         except (TypeError, ValueError, OverflowError) as error:
@@ -99,7 +102,7 @@ class ValueModel:
         return cls(AnswerModel(table, read), weights, rate, verifiable, verifications)
 
 
-def read_number(value: Any) -> float:
+def read_model_number(value: Any) -> float:
     """Return a number of JSON; True, which Python counts as 1, and texts are none.
 
     Raises:
@@ -110,7 +113,7 @@ def read_number(value: Any) -> float:
     return float(value)
 
 
-def read_whole(value: Any) -> int:
+def read_model_count(value: Any) -> int:
     """Return a whole number of JSON.
 
     Raises:

@@ -9,7 +9,7 @@ from isocompute.errors import DataError
 
 SMALLEST_RATE, LARGEST_RATE = 1e-3, 1e12
 """The range of tokens a second."""
-LARGEST_SIZE = 1e15
+LARGEST_MODEL_SIZE = 1e15
 """The most parameters of a model."""
 SMALLEST_PRICE, LARGEST_PRICE = 1e-6, 1e6
 """The range of prices above zero: of a million tokens, or of an hour of the machine."""
@@ -157,7 +157,7 @@ def price_requests(
     """
     prices = prices or UnitPrices()
     sizes = {**parameters, "scorer": scorer}
-    for name, numbers, most in (("The rate", rates or {}, LARGEST_RATE), ("A model's size", sizes, LARGEST_SIZE)):
+    for name, numbers, most in (("The rate", rates or {}, LARGEST_RATE), ("A model's size", sizes, LARGEST_MODEL_SIZE)):
         for number in numbers.values():
             if number is not None and not SMALLEST_RATE <= number <= most:
                 raise DataError(f"{name} is {number:g}; it must lie from {SMALLEST_RATE:g} to {most:g}.")

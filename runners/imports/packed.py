@@ -19,7 +19,7 @@ MAX_UNPACKED_BYTES = 2**34
 FREE_BYTES = 2**30
 """Bytes that are unpacked from any file, however small."""
 
-MOST_GROWTH = 200
+MOST_UNPACKED_GROWTH = 200
 """The most that a file of more than `FREE_BYTES` may grow: usual texts become 3 to 30 times as long."""
 
 CODECS = {".gz": "gzip", ".zst": "zstd"}
@@ -84,7 +84,7 @@ class UnpackedStream(io.RawIOBase):
         self.unpacked: Any = pa.CompressedInputStream(pa.PythonFile(packed, mode="r"), self.codec)
         self.bytes_unpacked = 0
         size = os.fstat(packed.fileno()).st_size
-        self.most_bytes = min(MAX_UNPACKED_BYTES, max(FREE_BYTES, MOST_GROWTH * size))
+        self.most_bytes = min(MAX_UNPACKED_BYTES, max(FREE_BYTES, MOST_UNPACKED_GROWTH * size))
 
     def readable(self) -> bool:
         """Return True."""

@@ -14,7 +14,7 @@ MAX_YAML_DEPTH = 60
 MAX_YAML_BYTES = 64 * 2**20
 """Bytes of the longest YAML file."""
 
-MAX_YAML_VALUES = 500_000
+MAX_PLAIN_VALUES = 500_000
 """Most values of a YAML file: it is read value by value."""
 
 
@@ -37,9 +37,9 @@ def parse_plain_yaml(content: str, where: str) -> Any:
             start, end = event.start_mark, event.end_mark
             line = f"{where}, line {start.line + 1}"
             count += 1
-            if count > MAX_YAML_VALUES:
+            if count > MAX_PLAIN_VALUES:
                 raise DataError(
-                    f"{line}: there are more than {MAX_YAML_VALUES:,} values, the most that is read of YAML."
+                    f"{line}: there are more than {MAX_PLAIN_VALUES:,} values, the most that is read of YAML."
                 )
             if isinstance(event, yaml.AliasEvent):
                 raise DataError(f"{line}: aliases are not supported; found '*{event.anchor}'.")

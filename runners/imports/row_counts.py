@@ -12,7 +12,7 @@ from isocompute.runners.imports.rows import ImportedRow, ImportedSolution, Impor
 MOST_SOLUTIONS = 100_000
 """The most solutions of a problem."""
 
-MOST_VERIFICATIONS = 100_000
+MOST_IMPORTED_VERIFICATIONS = 100_000
 """The most verifications of a solution."""
 
 
@@ -38,9 +38,9 @@ class RowCounts:
         elif isinstance(row, ImportedVerification):
             key = row.problem_id, row.solution_id
             self.counts[key] += 1
-            if self.counts[key] > MOST_VERIFICATIONS:
+            if self.counts[key] > MOST_IMPORTED_VERIFICATIONS:
                 raise DataError(
-                    f"{row.where}: a solution of '{row.problem_id}' has more than {MOST_VERIFICATIONS:,} "
+                    f"{row.where}: a solution of '{row.problem_id}' has more than {MOST_IMPORTED_VERIFICATIONS:,} "
                     "verifications, the most that are read."
                 )
 

@@ -1,4 +1,4 @@
-"""What the footer of a Parquet file says of each column in each row group: sizes, places and encodings.
+"""The sizes, places and encodings of each column in each row group, as the footer of a Parquet file says them.
 
 pyarrow has parsed the footer before. Its objects for a column's metadata are not used, because the process ends if
 such metadata is damaged. The footer is a struct of Thrift's compact protocol (apache/parquet-format, parquet.thrift).

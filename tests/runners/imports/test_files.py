@@ -136,7 +136,7 @@ def test_text_that_is_not_whole_is_refused(take, name, content, sentence):
 @pytest.mark.parametrize(("limit", "growth"), [("MAX_UNPACKED_BYTES", 10**6), ("FREE_BYTES", 1)])
 def test_a_small_file_that_unpacks_to_a_huge_one_is_refused(take, monkeypatch, limit, growth):
     monkeypatch.setattr(packed, limit, 10**6)
-    monkeypatch.setattr(packed, "MOST_GROWTH", growth)
+    monkeypatch.setattr(packed, "MOST_UNPACKED_GROWTH", growth)
     sentence = r"x.jsonl.gz' unpacks to more than 1,000,000 bytes, the most that is read of a file of its size\.$"
     with pytest.raises(DataError, match=sentence):
         take(gzip.compress(b"\n" * 10**7), "x.jsonl.gz")
