@@ -42,7 +42,7 @@ def build_app(open_service: OpenService) -> FastAPI:
             app.state.service = service
             yield
 
-    app = FastAPI(lifespan=hold_service, openapi_url=None)
+    app = FastAPI(lifespan=hold_service, openapi_url=None, redirect_slashes=False)
     app.add_exception_handler(ApiError, handle_api_error)
     app.add_exception_handler(HTTPException, handle_http_error)
     app.add_exception_handler(Exception, handle_unexpected)
@@ -243,8 +243,12 @@ async def handle_api_error(request: Request, error: Exception) -> Response:
 async def handle_http_error(request: Request, error: Exception) -> Response:
     """Return the response of a path or a method that does not exist."""
     assert isinstance(error, HTTPException)
-    known = {404: "There is nothing at this path.", 405: "The method is not allowed at this path."}
-    failed = ApiError(error.status_code, known.get(error.status_code, str(error.detail)), code="not_found")
+    known = {
+        404: ("There is nothing at this path.", "not_found"),
+        405: ("The method is not allowed at this path.", "method_not_allowed"),
+    }
+    message, code = known.get(error.status_code, (str(error.detail), "invalid_http"))
+    failed = ApiError(error.status_code, message, code=code)
     return build_json_response(failed.to_body(), failed.status, error.headers)
 
 

@@ -199,7 +199,9 @@ def test_the_key_of_the_servers_behind_reaches_no_client_and_the_clients_key_no_
 def test_unknown_paths_and_methods_are_refused_in_the_same_form(double, endpoint):
     served = endpoint(double())
     for method, path in itertools.product(("GET", "PUT", "DELETE"), ("/v1/chat/completions", "/v1/nothing", "/docs")):
-        check_error(httpx.request(method, served.base + path))
+        code = check_error(httpx.request(method, served.base + path))["code"]
+        assert code == ("method_not_allowed" if "chat" in path else "not_found")
+    assert check_error(httpx.get(f"{served.base}/v1/models/"))["code"] == "not_found"
     check_error(httpx.post(f"{served.base}/v1/completions", json={"model": "double", "prompt": "x"}))
 
 
