@@ -185,15 +185,21 @@ def build_text_redactor(secrets: Iterable[str]) -> Callable[[str], str]:
     >>> redact("sk-live-4242 EMPTY multiplication 1000000000000")
     '*** EMPTY multiplication 1000000000000'
     """
-    long = (secret for secret in secrets if len(secret) >= SHORTEST_KEY_IN_TEXT)
-    keys = sorted((key for key in long if re.search("[0-9]", key) and re.search("[A-Za-z]", key)), key=len)
+    keys = list_text_keys(secrets)
 
     def redact_keys(text: str) -> str:
-        for key in reversed(keys):
+        for key in keys:
             text = text.replace(key, "***")
         return text
 
     return redact_keys
+
+
+def list_text_keys(secrets: Iterable[str]) -> list[str]:
+    """Return the secrets that are removed from a model's texts, the longest first, see `build_text_redactor`."""
+    long = (secret for secret in secrets if len(secret) >= SHORTEST_KEY_IN_TEXT)
+    keys = (key for key in long if re.search("[0-9]", key) and re.search("[A-Za-z]", key))
+    return sorted(keys, key=len, reverse=True)
 
 
 def redact_message(words: str, redact: Callable[[str], str]) -> str:

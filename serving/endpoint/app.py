@@ -56,7 +56,7 @@ def build_app(open_service: OpenService) -> FastAPI:
         service: Service = request.app.state.service
         check_sender(read_headers(request.scope), service.key)
         models = [
-            {"id": model["id"], "object": "model", "created": model.get("created", 0), "owned_by": "isocompute"}
+            {"id": model["id"], "object": "model", "created": read_created(model), "owned_by": "isocompute"}
             for model in await service.list_models()
         ]
         return build_json_response({"object": "list", "data": models})
@@ -224,6 +224,12 @@ def build_json_response(body: Any, status: int = 200, headers: Mapping[str, str]
 def read_headers(scope: Scope) -> dict[str, str]:
     """Return the headers of a request, names in lower case."""
     return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+def read_created(model: Mapping[str, Any]) -> int:
+    """Return the time of a model's creation, as its server lists it; 0 if it is unknown."""
+    created = model.get("created")
+    return created if type(created) is int else 0
+
+
 
 
 def describe_unexpected(error: Exception) -> ApiError:

@@ -50,3 +50,11 @@ class ApiError(Exception):
     def to_headers(self) -> dict[str, str]:
         """Return the headers that belong to it."""
         return {} if self.retry_after is None else {"retry-after": str(self.retry_after)}
+
+
+class LostCallError(Exception):
+    """A call without a whole answer; another server may give one."""
+
+    def __init__(self, why: str, wait: float | None = None, gone: bool = False, status: int = 502) -> None:
+        super().__init__(why)
+        self.wait, self.gone, self.status = wait, gone, status

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from isocompute.runners.documents import parse_answer_json
 from isocompute.runners.engines.openai_protocol import parse_usage
 from isocompute.runners.engines.servers import Server
 from isocompute.runners.parsing.steps import split_steps
 from isocompute.runners.scorers.aggregate import aggregate_scores
 from isocompute.runners.scorers.base import ScoreRequest, ScoreResult
 from isocompute.serving.endpoint.chunks import StreamedText
-from isocompute.serving.endpoint.errors import ApiError
+from isocompute.serving.endpoint.errors import ApiError, LostCallError
 from isocompute.serving.endpoint.ledger import Ledger
+from isocompute.serving.endpoint.memory import TooLargeError
+from isocompute.serving.endpoint.receiving import read_json
 from isocompute.serving.endpoint.scorer_settings import ScorerSettings
-from isocompute.serving.endpoint.upstream import LostCallError, Upstream, read_bounded
+from isocompute.serving.endpoint.upstream import Upstream
 
 if TYPE_CHECKING:
     from isocompute.runners.scorers.formats.base import RewardModelFormat
+
+NO_SCORES = "an answer that does not hold the scores"
 
 
 @dataclass(frozen=True)
@@ -54,14 +58,21 @@ class RewardModel:
         async def send_call(server: Server) -> ScoreResult:
             status, received = "cancelled", None
             try:
-                async with self.upstream.open_response(server, SCORING_PATH, content) as response:
-                    raw = await read_bounded(response)
-                result, received = read_answer(raw, lambda answer: parse_scores(self.format, request, answer))
+                with self.upstream.memory.open_share() as share:
+                    async with self.upstream.open_response(server, SCORING_PATH, content) as response:
+                        answer = await read_json(response, share)
+                result, received = read_answer(answer, lambda answer: parse_scores(self.format, request, answer))
                 status = "finished"
                 return result
             except (LostCallError, ApiError):
                 status = "failed"
                 raise
+            except TooLargeError as error:
+                status = "failed"
+                raise LostCallError(str(error)) from None
+            except ValueError:
+                status = "failed"
+                raise LostCallError(NO_SCORES) from None
             finally:
                 self.upstream.record_call(ledger, status, received, read=tokens if status != "failed" else 0)
 
@@ -69,16 +80,15 @@ class RewardModel:
         return math.nan if result.scores is None else aggregate_scores(result.scores, self.settings.aggregate)
 
 
-def read_answer(raw: bytes, parse: Any) -> tuple[ScoreResult, StreamedText]:
+def read_answer(answer: Any, parse: Callable[[Any], ScoreResult]) -> tuple[ScoreResult, StreamedText]:
     """Return the scores in a response, and its tokens.
 
     Raises:
         LostCallError: it does not have the form.
     """
     try:
-        answer = parse_answer_json(raw)
         result = parse(answer)
         prompt, _, sampled = parse_usage(answer.get("usage"), "")
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError):
-        raise LostCallError("an answer that does not hold the scores") from None
+        raise LostCallError(NO_SCORES) from None
     return result, StreamedText("", "", "stop", prompt, sampled or 0, sampled is not None, True)

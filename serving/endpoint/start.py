@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import gc
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from isocompute.errors import ConfigError
-from isocompute.runners.engines.redaction import build_redactor
 from isocompute.runners.engines.servers import Server, parse_servers
 from isocompute.runners.grading import load_grader_by_name
 from isocompute.serving.endpoint.plans import PlanBook
@@ -52,11 +51,14 @@ async def open_service(settings: ServeSettings) -> AsyncIterator[object]:
 
     from isocompute.serving.endpoint.limits import Admission
     from isocompute.serving.endpoint.metrics import Metrics
+    from isocompute.serving.endpoint.memory import MemoryPool
     from isocompute.serving.endpoint.reading import AnswerReader
     from isocompute.serving.endpoint.service import Service
+    from isocompute.serving.endpoint.receiving import MOST_RECEIVED_BYTES
+    from isocompute.serving.endpoint.redacting import AnswerRedactor
     from isocompute.serving.endpoint.upstream import Upstream
 
-    servers, redact = find_servers(settings)
+    servers, secrets = find_servers(settings)
     metrics = Metrics()
 
     def update_gauges(running: int, waiting: int) -> None:
@@ -67,7 +69,10 @@ async def open_service(settings: ServeSettings) -> AsyncIterator[object]:
     async with aiohttp.ClientSession(connector=connector, headers={"Accept-Encoding": "identity"}) as session:
         slots = asyncio.Semaphore(settings.calls)
         upstreams = {
-            role: Upstream(role, each, session, slots, settings.timeout, settings.retries, redact, metrics.record_call)
+        redactor, memory = AnswerRedactor(secrets), MemoryPool(MOST_RECEIVED_BYTES)
+            role: Upstream(
+                role, each, session, slots, settings.timeout, settings.retries, redactor, memory, metrics.record_call
+            )
             for role, each in servers.items()
         }
         reader = AnswerReader(load_grader_by_name(settings.grader))
@@ -90,14 +95,14 @@ async def open_service(settings: ServeSettings) -> AsyncIterator[object]:
             reader.close()
 
 
-def find_servers(settings: ServeSettings) -> tuple[dict[str, list[Server]], Callable[[str], str]]:
-    """Return the servers of each role, and the function that removes their keys from messages."""
+def find_servers(settings: ServeSettings) -> tuple[dict[str, list[Server]], set[str]]:
+    """Return the servers of each role, and every key that an answer may not show."""
     servers: dict[str, list[Server]] = {}
     secrets: set[str] = set() if settings.key is None else {settings.key}
     for role, urls in settings.urls.items():
         servers[role], found = parse_servers(urls, UPSTREAM_KEY_VARIABLE)
         secrets |= found
-    return servers, build_redactor(secrets)
+    return servers, secrets
 
 
 def run_endpoint(settings: ServeSettings) -> None:

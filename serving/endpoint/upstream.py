@@ -16,12 +16,14 @@ from typing import Any, TypeVar
 
 import aiohttp
 
-from isocompute.runners.documents import parse_answer_json
-from isocompute.runners.engines.openai_protocol import parse_completion, parse_error_message
+from isocompute.runners.engines.openai_protocol import parse_error_message
 from isocompute.runners.engines.servers import Server, draw_backoff, parse_retry_after
-from isocompute.serving.endpoint.chunks import StreamedText, parse_stream
-from isocompute.serving.endpoint.errors import OVERLOADED, REFUSED, TIMEOUT, UPSTREAM, ApiError
+from isocompute.serving.endpoint.chunks import CompletionStream, StreamedText
+from isocompute.serving.endpoint.errors import OVERLOADED, REFUSED, TIMEOUT, UPSTREAM, ApiError, LostCallError
 from isocompute.serving.endpoint.ledger import Ledger
+from isocompute.serving.endpoint.memory import MemoryPool, TooLargeError
+from isocompute.serving.endpoint.receiving import parse_whole, read_beginning, read_json, read_pieces
+from isocompute.serving.endpoint.redacting import AnswerRedactor
 
 CONNECTING_SECONDS = 10.0
 LONGEST_PAUSE_SECONDS = 10.0
@@ -32,23 +34,13 @@ BACKOFF_SECONDS = 0.1
 FAILURES_BEFORE_PAUSE = 3
 """Failures in a row after which a server rests; one that refuses the connection rests at once."""
 
-MOST_RESPONSE_BYTES = 64 * 2**20
 LONGEST_ERROR_BYTES = 2**16
 LOST_STATUSES = {408, 409, 425, 429}
 HANDED_ON_STATUSES = {400, 404, 413, 422}
 COUNTING_OWNERS = ("vllm",)
 """The owners of models, as servers name them, that report the tokens with every chunk if they are asked to."""
 
-
 Result = TypeVar("Result")
-
-
-class LostCallError(Exception):
-    """A call without a whole answer; another server may give one."""
-
-    def __init__(self, why: str, wait: float | None = None, gone: bool = False, status: int = 502) -> None:
-        super().__init__(why)
-        self.wait, self.gone, self.status = wait, gone, status
 
 
 class Upstream:
@@ -61,7 +53,8 @@ class Upstream:
         slots: bounds the calls at once, of all roles.
         timeout: seconds until a call must be complete.
         retries: how often a call is sent again.
-        redact: removes keys from a server's own words.
+        redactor: removes keys from answers.
+        memory: the memory of all answers that are being received.
         record: takes each call that ended, for metrics: role, status and what was received.
     """
 
@@ -73,11 +66,13 @@ class Upstream:
         slots: asyncio.Semaphore,
         timeout: float,
         retries: int,
-        redact: Callable[[str], str],
+        redactor: AnswerRedactor,
+        memory: MemoryPool,
         record: Callable[[str, str, StreamedText | None], None],
     ) -> None:
         self.role, self.servers, self.session, self.slots = role, servers, session, slots
-        self.timeout, self.retries, self.redact, self.record = timeout, retries, redact, record
+        self.timeout, self.retries, self.redactor, self.record = timeout, retries, redactor, record
+        self.memory = memory
         self.rng = random.Random()  # for the waits only
         self.counts_chunks = False
 
@@ -94,13 +89,14 @@ class Upstream:
                 async with self.session.get(
                     f"{server.url}/models", headers=server.headers, timeout=timeout, allow_redirects=False
                 ) as answer:
-                    content = await read_bounded(answer)
                     if answer.status == 200:
-                        models = [each for each in parse_answer_json(content)["data"] if isinstance(each["id"], str)]
+                        with self.memory.open_share() as share:
+                            listed = self.redactor.redact_value(await read_json(answer, share))["data"]
+                        models = [each for each in listed if isinstance(each["id"], str)]
                         self.counts_chunks = any(each.get("owned_by") in COUNTING_OWNERS for each in models)
                         return models
                     why = f"HTTP {answer.status}"
-            except (aiohttp.ClientError, TimeoutError, LostCallError) as error:
+            except (aiohttp.ClientError, TimeoutError, TooLargeError) as error:
                 why = self.clean_message(str(error)) or type(error).__name__
             except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
                 why = "no list of models"
@@ -119,16 +115,17 @@ class Upstream:
         content = json.dumps(body | {"stream": True, "stream_options": self.list_stream_options()}).encode()
 
         async def send_call(server: Server) -> StreamedText:
-            received, status, text = bytearray(), "cancelled", None
-            try:
-                text = await self._receive_completion(server, path, content, received)
-                status = "finished"
-                return text
-            except (LostCallError, ApiError):
-                status = "failed"
-                raise
-            finally:
-                self.record_call(ledger, status, text or parse_part(received), text_key)
+            with self.memory.open_share() as share:
+                stream, status, text = CompletionStream(share), "cancelled", None
+                try:
+                    text = await self._receive_completion(server, path, content, stream)
+                    status = "finished"
+                    return text
+                except (LostCallError, ApiError):
+                    status = "failed"
+                    raise
+                finally:
+                    self.record_call(ledger, status, text or stream.build_part(), text_key)
 
         return await self.retry_call(send_call)
 
@@ -206,7 +203,7 @@ class Upstream:
                 allow_redirects=False,
             ) as answer:
                 if answer.status != 200:
-                    raise self.build_status_error(answer, await read_bounded(answer, LONGEST_ERROR_BYTES), server)
+                    raise self.build_status_error(answer, await read_beginning(answer, LONGEST_ERROR_BYTES), server)
                 yield answer
         except TimeoutError:
             raise LostCallError(f"no whole answer within {self.timeout:g} s", status=504) from None
@@ -214,25 +211,30 @@ class Upstream:
             gone = isinstance(error, aiohttp.ClientConnectorError)
             raise LostCallError(self.clean_message(str(error)) or type(error).__name__, gone=gone) from None
 
-    async def _receive_completion(self, server: Server, path: str, content: bytes, received: bytearray) -> StreamedText:
-        """Send a call once; what comes is added to `received`.
+    async def _receive_completion(
+        self, server: Server, path: str, content: bytes, stream: CompletionStream
+    ) -> StreamedText:
+        """Send a call once; what comes is added to `stream`.
 
         Raises:
             LostCallError: there is no whole answer.
             ApiError: the server refuses the request.
         """
-        async with self.open_response(server, path, content) as answer:
-            async for piece in answer.content.iter_any():
-                received += piece
-                if len(received) > MOST_RESPONSE_BYTES:
-                    raise LostCallError("an answer that is too long")
-            is_stream = answer.content_type == "text/event-stream"
         try:
-            text = parse_stream(bytes(received)) if is_stream else parse_whole(bytes(received))
+            async with self.open_response(server, path, content) as answer:
+                if answer.content_type == "text/event-stream":
+                    async for piece in read_pieces(answer):
+                        stream.add_piece(piece)
+                    stream.finish()
+                    text = stream.build_text()
+                else:
+                    text = parse_whole(await read_json(answer, stream.share))
+        except TooLargeError as error:
+            raise LostCallError(str(error)) from None
         except ValueError:
             raise LostCallError("an answer that does not follow the protocol") from None
         self.check_completion(text)
-        return text
+        return self.redactor.redact_completion(text)
 
     def check_completion(self, text: StreamedText) -> None:
         """Check that a completion is whole.
@@ -272,7 +274,7 @@ class Upstream:
 
     def clean_message(self, words: str) -> str:
         """Return a server's words without keys, on one line, in 300 characters."""
-        words = " ".join(self.redact(words[:LONGEST_ERROR_BYTES]).split())
+        words = " ".join(self.redactor.redact_words(words[:LONGEST_ERROR_BYTES]).split())
         shown = "".join(character for character in words if character.isprintable()).rstrip(".")
         return shown if len(shown) <= 300 else f"{shown[:300]} …"
 
@@ -283,57 +285,3 @@ def record_failure(server: Server, lost: LostCallError) -> None:
     if lost.gone or lost.wait or server.failures_in_row >= FAILURES_BEFORE_PAUSE:
         rest = min(FIRST_PAUSE_SECONDS * 2 ** min(server.failures_in_row - 1, 10), LONGEST_PAUSE_SECONDS)
         server.retry_at = time.monotonic() + min(max(rest, lost.wait or 0.0), 60.0)
-
-
-def parse_part(received: bytearray) -> StreamedText | None:
-    """Return what was received of a stream that broke off; None if nothing of it can be read."""
-    try:
-        return parse_stream(bytes(received)) if b"data:" in received[:4096] else None
-    except ValueError:
-        return None
-
-
-async def read_bounded(answer: aiohttp.ClientResponse, most: int = MOST_RESPONSE_BYTES) -> bytes:
-    """Return the body of a response, at most so many bytes of it.
-
-    Raises:
-        LostCallError: a body that may not be cut is longer.
-    """
-    content = bytearray()
-    async for piece in answer.content.iter_any():
-        content += piece
-        if len(content) > most:
-            if most == MOST_RESPONSE_BYTES:
-                raise LostCallError("an answer that is too long")
-            break
-    return bytes(content[:most])
-
-
-def parse_whole(content: bytes) -> StreamedText:
-    """Return the completion of a server that answers a streamed request with one JSON object.
-
-    Raises:
-        ValueError: it does not follow the protocol.
-    """
-    try:
-        answer = parse_answer_json(content)
-        completion = parse_completion(answer)
-        choice = answer["choices"][0]
-        message = choice.get("message") or {}
-        thinking = message.get("reasoning_content") or message.get("reasoning") or ""
-        text = choice["text"] if "text" in choice else message.get("content") or ""
-    except (LookupError, TypeError, AttributeError, ArithmeticError, RecursionError):
-        raise ValueError("an answer that does not follow the protocol") from None
-    if completion.status != "ok":
-        return StreamedText("", "", None, None, 0, False, False, completion.status)
-    tokens = completion.completion_tokens
-    counted = tokens is not None
-    return StreamedText(
-        str(text),
-        str(thinking),
-        completion.finish_reason or "stop",
-        completion.prompt_tokens,
-        tokens or 0,
-        counted,
-        True,
-    )

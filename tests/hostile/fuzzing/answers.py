@@ -25,9 +25,11 @@ from isocompute.runners.engines.server_sizes import find_model_card, read_card_s
 from isocompute.runners.storage.leases import decode_lease
 from isocompute.serving.endpoint.chunks import parse_stream
 from isocompute.serving.endpoint.errors import ApiError
-from isocompute.serving.endpoint.passing import parse_chunk
+from isocompute.serving.endpoint.memory import TooLargeError
+from isocompute.serving.endpoint.receiving import parse_whole
+from isocompute.serving.endpoint.redacting import AnswerRedactor
+from isocompute.serving.endpoint.redacting_streams import MOST_HELD_CHUNKS, StreamRedactor
 from isocompute.serving.endpoint.requests import parse_body, read_chat_request
-from isocompute.serving.endpoint.upstream import parse_whole
 from tests.hostile.fuzzing.drawing import MARKUP, VALUES, FuzzTarget, dump, encode, mutate, mutate_bytes, write_text
 from tests.hostile.kinds.models import SOLVER
 
@@ -112,7 +114,7 @@ def read_answer(_: Path, value: Any) -> None:
         for count in (completion.prompt_tokens, completion.cached_tokens, completion.completion_tokens):
             assert count is None or 0 <= count < 2**31
     with suppress(ValueError):
-        parse_whole(encode(value))
+        parse_whole(parse_answer_json(encode(value)))
     assert "\n" not in parse_error_message(text)
 
 
@@ -156,13 +158,16 @@ def read_question(_: Path, value: Any) -> None:
 
 
 def read_stream(_: Path, events: list[Any]) -> None:
-    """Read the chunks of a stream, and each as it is passed through."""
+    """Read the chunks of a stream, and search them for a key as they are passed through."""
     raw = b"".join(b"data: " + encode(event) + b"\n\n" for event in events)
-    with suppress(ValueError):
+    with suppress(ValueError, TooLargeError):
         parse_stream(raw).text.encode()
-    for line in raw.split(b"\n"):
-        with suppress(ValueError):
-            parse_chunk(line)
+    redactor = StreamRedactor(AnswerRedactor(["sk-live-4242424242"]))
+    with suppress(AttributeError, TypeError, ValueError, RecursionError):
+        for line in raw.split(b"\n\n"):
+            if line:
+                redactor.add_chunk(json.loads(line[6:]))
+    assert len(redactor.held) <= MOST_HELD_CHUNKS + 1
 
 
 def copy_model(path: Path) -> None:
