@@ -15,8 +15,10 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
+from isocompute.serving.endpoint.bodies import ClientGoneError, read_limited_body
 from isocompute.serving.endpoint.errors import ApiError
-from isocompute.serving.endpoint.limits import ClientGoneError, check_content_type, check_sender, read_limited_body
+from isocompute.serving.endpoint.limits import check_content_type, check_sender
+from isocompute.serving.endpoint.memory import MemoryShare
 from isocompute.serving.endpoint.passing import encode_event
 from isocompute.serving.endpoint.requests import ChatRequest, parse_body, read_chat_request
 from isocompute.serving.endpoint.service import Job, Service
@@ -89,16 +91,16 @@ class ChatResponse(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the request, or refuse it if there are too many."""
         try:
-            with self.service.admission.count_opened():
-                await self.hold_request(scope, receive, send)
+            with self.service.admission.count_opened(), self.service.bodies.open_share() as share:
+                await self.hold_request(scope, receive, send, share)
         except ApiError as error:
             await self.send_error(error, scope, receive, send)
 
-    async def hold_request(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer the request, or stop all its calls when the client goes."""
+    async def hold_request(self, scope: Scope, receive: Receive, send: Send, share: MemoryShare) -> None:
+        """Answer the request, or stop all its calls when the client goes; its body takes memory until then."""
         arrived, metrics = time.monotonic(), self.service.metrics
         try:
-            request = await self.read_request(scope, receive)
+            request = await self.read_request(scope, receive, share)
         except ClientGoneError:
             metrics.requests.labels("499").inc()
             return
@@ -120,7 +122,7 @@ class ChatResponse(Response):
             metrics.requests.labels("499").inc()
         metrics.seconds.observe(time.monotonic() - arrived)
 
-    async def read_request(self, scope: Scope, receive: Receive) -> ChatRequest:
+    async def read_request(self, scope: Scope, receive: Receive, share: MemoryShare) -> ChatRequest:
         """Return the request, checked.
 
         Raises:
@@ -130,7 +132,8 @@ class ChatResponse(Response):
         headers = read_headers(scope)
         check_sender(headers, self.service.key)
         check_content_type(headers)
-        return read_chat_request(parse_body(await read_limited_body(receive, headers)), headers, time.time())
+        content = await read_limited_body(receive, headers, share)
+        return read_chat_request(parse_body(content), headers, time.time())
 
     async def serve_request(self, request: ChatRequest, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request once there is room for it; every error becomes a response."""
@@ -206,7 +209,7 @@ class ChatResponse(Response):
             await self.finish_stream(encode_event(error.to_body()) + DONE, send)
         else:
             self.is_started = True
-            headers = error.to_headers() | ({"connection": "close"} if error.status in (408, 413) else {})
+            headers = error.to_headers() | ({"connection": "close"} if error.status in (408, 413, 503) else {})
             await build_json_response(error.to_body(), error.status, headers)(scope, receive, send)
 
 
@@ -221,15 +224,15 @@ def build_json_response(body: Any, status: int = 200, headers: Mapping[str, str]
     return Response(json.dumps(body), status, headers, media_type="application/json")
 
 
-def read_headers(scope: Scope) -> dict[str, str]:
-    """Return the headers of a request, names in lower case."""
-    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
 def read_created(model: Mapping[str, Any]) -> int:
     """Return the time of a model's creation, as its server lists it; 0 if it is unknown."""
     created = model.get("created")
     return created if type(created) is int else 0
 
 
+def read_headers(scope: Scope) -> dict[str, str]:
+    """Return the headers of a request, names in lower case."""
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
 
 
 def describe_unexpected(error: Exception) -> ApiError:

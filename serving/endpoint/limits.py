@@ -1,4 +1,4 @@
-"""The limits of the service: how many requests at once, how large, how slow, from whom."""
+"""The limits of the service: how many requests at once, and from whom."""
 
 from __future__ import annotations
 
@@ -6,29 +6,15 @@ import asyncio
 import hmac
 import math
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
 
 from isocompute.serving.endpoint.errors import AUTHENTICATION, OVERLOADED, TIMEOUT, ApiError
-
-MOST_BODY_BYTES = 8 * 2**20
-MOST_DISCARDED_BYTES = 8 * MOST_BODY_BYTES
-"""Bytes of a body that are received at most. A client that is still sending would not see the answer otherwise."""
-
-BODY_SECONDS = 30.0
-"""Seconds within which a body must have arrived."""
 
 READING_LIMIT = 64
 """Requests beyond those that run and wait whose bodies are read."""
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
-
-Receive = Callable[[], Awaitable[Any]]
-
-
-class ClientGoneError(Exception):
-    """The client closed the connection."""
 
 
 class Admission:
@@ -102,39 +88,6 @@ class Admission:
     def estimate_wait(self) -> int:
         """Return the whole seconds until a new request would have a place, 1 … 60."""
         return max(1, min(60, math.ceil(self.mean_seconds * (self.waiting + 1) / self.running_limit)))
-
-
-async def read_limited_body(receive: Receive, headers: Mapping[str, str]) -> bytes:
-    """Return the body of a request; one that is too large is received and thrown away.
-
-    Raises:
-        ApiError: 413, it is too large; 408, it does not arrive in time.
-        ClientGoneError: the client went away.
-    """
-    length = headers.get("content-length", "0")
-    if not length.isdecimal():
-        raise ApiError(400, "The length of the body is not a number.", code="invalid_http")
-    content = bytearray()
-    received, is_too_large = 0, int(length[:20]) > MOST_BODY_BYTES
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            while received <= MOST_DISCARDED_BYTES:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise ClientGoneError
-                received += len(message.get("body", b""))
-                is_too_large |= received > MOST_BODY_BYTES
-                if is_too_large:
-                    content.clear()
-                else:
-                    content += message.get("body", b"")
-                if not message.get("more_body"):
-                    break
-    except TimeoutError:
-        raise ApiError(408, f"The body did not arrive within {BODY_SECONDS:g} s.", TIMEOUT, code="slow_body") from None
-    if is_too_large:
-        raise ApiError(413, f"The body is larger than {MOST_BODY_BYTES:,} bytes.", code="body_too_large")
-    return bytes(content)
 
 
 def check_sender(headers: Mapping[str, str], key: str | None) -> None:

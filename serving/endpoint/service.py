@@ -12,6 +12,7 @@ from isocompute.serving.endpoint.answering import Answering
 from isocompute.serving.endpoint.errors import UPSTREAM, ApiError
 from isocompute.serving.endpoint.ledger import Ledger, Prices
 from isocompute.serving.endpoint.limits import Admission
+from isocompute.serving.endpoint.memory import MemoryPool
 from isocompute.serving.endpoint.metrics import Metrics
 from isocompute.serving.endpoint.options import OFF
 from isocompute.serving.endpoint.passing import fetch_completion, stream_completion
@@ -74,6 +75,7 @@ class Service:
         given_models: role → its model's name at its server; one that is not there has a server with a single model.
         reader: reads answers.
         admission: how many requests are answered at once.
+        bodies: the memory of the requests' bodies.
         metrics: counts.
         width: solutions side by side.
         keep_alive: seconds between the comments of a stream without an answer yet.
@@ -89,6 +91,7 @@ class Service:
     given_models: Mapping[str, str]
     reader: AnswerReader
     admission: Admission
+    bodies: MemoryPool
     metrics: Metrics
     width: int = 4
     keep_alive: float = 10.0

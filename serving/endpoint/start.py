@@ -49,13 +49,14 @@ async def open_service(settings: ServeSettings) -> AsyncIterator[object]:
     """
     import aiohttp
 
+    from isocompute.serving.endpoint.bodies import MOST_BODIES_BYTES
     from isocompute.serving.endpoint.limits import Admission
-    from isocompute.serving.endpoint.metrics import Metrics
     from isocompute.serving.endpoint.memory import MemoryPool
+    from isocompute.serving.endpoint.metrics import Metrics
     from isocompute.serving.endpoint.reading import AnswerReader
-    from isocompute.serving.endpoint.service import Service
     from isocompute.serving.endpoint.receiving import MOST_RECEIVED_BYTES
     from isocompute.serving.endpoint.redacting import AnswerRedactor
+    from isocompute.serving.endpoint.service import Service
     from isocompute.serving.endpoint.upstream import Upstream
 
     servers, secrets = find_servers(settings)
@@ -68,8 +69,8 @@ async def open_service(settings: ServeSettings) -> AsyncIterator[object]:
     connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_SECONDS)
     async with aiohttp.ClientSession(connector=connector, headers={"Accept-Encoding": "identity"}) as session:
         slots = asyncio.Semaphore(settings.calls)
-        upstreams = {
         redactor, memory = AnswerRedactor(secrets), MemoryPool(MOST_RECEIVED_BYTES)
+        upstreams = {
             role: Upstream(
                 role, each, session, slots, settings.timeout, settings.retries, redactor, memory, metrics.record_call
             )
@@ -87,6 +88,7 @@ async def open_service(settings: ServeSettings) -> AsyncIterator[object]:
                 settings.models,
                 reader,
                 Admission(settings.running, settings.waiting, update_gauges),
+                MemoryPool(MOST_BODIES_BYTES),
                 metrics,
                 settings.width,
                 key=settings.key,

@@ -12,7 +12,7 @@ from contextlib import suppress
 import httpx
 import pytest
 
-from isocompute.serving.endpoint import limits
+from isocompute.serving.endpoint import bodies
 
 MESSAGES = [{"role": "user", "content": "3 + 4?"}]
 GOOD = {"model": "double", "messages": MESSAGES}
@@ -109,7 +109,7 @@ def list_bad_requests():
         yield f"headers {str(headers)[:60]}", dump(GOOD), headers
     for name in ("another", "double ", "DOUBLE", "x" * 201, "../double", "\u202edouble"):
         yield f"model {name[:20]!r}", dump(GOOD | {"model": name}), {}
-    yield "a large body", dump(GOOD | {"user": "x" * limits.MOST_BODY_BYTES}), {}
+    yield "a large body", dump(GOOD | {"user": "x" * bodies.MOST_BODY_BYTES}), {}
 
 
 BAD = list(list_bad_requests())
@@ -233,7 +233,7 @@ def test_slow_headers_and_slow_bodies_are_given_up(double, endpoint, monkeypatch
     from isocompute.serving.endpoint import connections
 
     monkeypatch.setattr(connections, "HEADER_SECONDS", 0.2)
-    monkeypatch.setattr(limits, "BODY_SECONDS", 0.2)
+    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.2)
     served = endpoint(double())
     head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     for content in (b"", b"GET /health HTT", head + b"Content-Length: 10\r\n\r\n{"):
@@ -246,7 +246,7 @@ def test_a_body_of_unknown_length_is_cut_off_at_the_limit(double, endpoint):
     served = endpoint(double())
 
     def endless():
-        for _ in range(limits.MOST_BODY_BYTES // 2**16 + 10):
+        for _ in range(bodies.MOST_BODY_BYTES // 2**16 + 10):
             yield b"x" * 2**16
 
     try:
@@ -256,3 +256,38 @@ def test_a_body_of_unknown_length_is_cut_off_at_the_limit(double, endpoint):
     except httpx.TransportError:
         return  # the server answered and closed while the client still wrote
     assert check_error(response)["code"] == "body_too_large"
+
+
+def test_the_bodies_of_all_requests_share_their_memory(double, endpoint, ask, wait_for):
+    served = endpoint(double())
+    memory = served.service.bodies
+    memory.most = 1000
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as client:
+        client.sendall(head + b"Content-Length: 901\r\n\r\n" + b" " * 900)  # a body that is never complete
+        wait_for(lambda: memory.taken == 900)
+        refused = ask(served, user="x" * 200)
+        assert refused.status_code == 503
+        assert refused.json()["error"]["code"] == "bodies_too_large"
+        assert int(refused.headers["retry-after"]) >= 1
+    wait_for(lambda: memory.taken == 0)
+    assert ask(served).status_code == 200
+    wait_for(lambda: memory.taken == 0)
+
+
+def test_a_body_counts_until_its_request_ends(double, endpoint, wait_for):
+    server = double(seconds=30)
+    served = endpoint(server)
+    content = json.dumps(GOOD | {"user": "x" * 5000}).encode()
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as client:
+        client.sendall(head + f"Content-Length: {len(content)}\r\n\r\n".encode() + content)
+        wait_for(lambda: server.seen.running > 0)
+        assert served.service.bodies.taken > len(content)
+    wait_for(lambda: served.service.bodies.taken == 0)
+
+
+def test_a_body_of_too_many_values_is_refused(double, endpoint, monkeypatch):
+    monkeypatch.setattr(bodies, "MOST_BODY_VALUES_BYTES", 10_000)
+    refused = httpx.post(f"{endpoint(double()).base}/v1/chat/completions", json=GOOD | {"metadata": {"a": [[]] * 500}})
+    assert check_error(refused)["code"] == "body_too_large"
