@@ -51,7 +51,8 @@ def build_redactor(secrets: Iterable[str]) -> Callable[[str], str]:
     """Return a function that replaces each secret in a text by ``***``.
 
     It finds a secret in capitals or small letters; with blanks, line ends or invisible characters in it; escaped for a
-    URL, JSON or HTML; and in base64, alone or within other text such as ``user:``.
+    URL, JSON or HTML; in wide or mathematical letters; and in base64 or hexadecimal digits, alone or within other text
+    such as ``user:``.
 
     Args:
         secrets: the texts to hide; dummy keys are ignored.
@@ -135,10 +136,16 @@ def decode_escape(escape: re.Match[str]) -> str:
 
 @cache
 def build_reduction_table() -> dict[int, str | None]:
-    """Return the character table of `reduce_text`: invisible characters are dropped, and base64 gets one alphabet."""
+    """Return the character table of `reduce_text`.
+
+    Invisible characters are dropped, wide and mathematical letters become plain ones, and base64 gets one alphabet.
+    """
     dropped = (i for i in (*range(0x10000), *range(0xE0000, 0xE0200)) if unicodedata.category(chr(i))[0] in "CZ")
     marks = (i for i in range(0x10000) if unicodedata.category(chr(i)) == "Mn")
-    return {**dict.fromkeys((*dropped, *marks, ord("\\"))), ord("-"): "+", ord("_"): "/"}
+    alphabet = {ord("-"): "+", ord("_"): "/"}
+    styled = (*range(0xFF01, 0xFF5F), *range(0x1D400, 0x1D800))
+    plain = {i: unicodedata.normalize("NFKC", chr(i)).casefold().translate(alphabet) for i in styled}
+    return {**dict.fromkeys((*dropped, *marks, ord("\\"))), **plain, **alphabet}
 
 
 def list_short_forms(secret: str) -> set[str]:
@@ -158,13 +165,13 @@ def list_plain_forms(secret: str) -> set[str]:
 
 
 def list_encoded_forms(secret: str) -> set[str]:
-    """Return the reduced base64 that every encoded text with this secret contains.
+    """Return what every text with this secret contains once it is encoded in base64 or as hexadecimal digits, reduced.
 
-    Three bytes become four characters, so there are three forms, by the secret's offset. Characters that depend on
-    neighbouring bytes are left out.
+    In base64, three bytes become four characters, so there are three forms, by the secret's offset. Characters that
+    depend on neighbouring bytes are left out.
     """
     raw = secret.encode()
-    return {
+    return {raw.hex()} | {
         reduce_text(base64.b64encode(bytes(before) + raw).decode()[-(-8 * before // 6) : 8 * (before + len(raw)) // 6])
         for before in range(3)
     }

@@ -36,7 +36,10 @@ def pack(content: bytes, times: int) -> bytes:
 ECHOES = {
     "plain": f"Incorrect API key provided: {KEY}",
     "base64": base64.b64encode(KEY.encode()).decode(),
-    "hex": "".join(f"%{ord(c):02x}" for c in KEY),
+    "percent": "".join(f"%{ord(c):02x}" for c in KEY),
+    "hex": KEY.encode().hex(),
+    "hex-spaced": KEY.encode().hex(" ").upper(),
+    "wide": "".join(chr(ord(c) + 0xFEE0) for c in KEY),
     "upper": KEY.upper(),
     "spaced": " ".join(KEY),
     "broken": f"{KEY[:8]}\n{KEY[8:]}",
