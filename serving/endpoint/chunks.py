@@ -18,7 +18,7 @@ from isocompute.serving.endpoint.memory import MemoryPool, MemoryShare, TooLarge
 MOST_STREAM_BYTES = 64 * 2**20
 """Bytes of the longest stream. They are not kept; a chunk of a token with 20 probabilities has 2,000."""
 
-MOST_CHUNKS = 2**19
+MOST_STREAM_CHUNKS = 2**19
 LONGEST_STREAM_LINE = 16 * 2**20
 MOST_CHUNK_VALUES_BYTES = 2**27
 """Bytes of memory that the values of the chunks that are parsed at once may take."""
@@ -151,8 +151,8 @@ class CompletionStream:
             return []
         is_done = lines[-1] == b"[DONE]"
         lines = [line for line in lines if line and line != b"[DONE]"]
-        if self.chunks + len(lines) > MOST_CHUNKS:
-            raise TooLargeError(f"an answer of more than {MOST_CHUNKS:,} chunks")
+        if self.chunks + len(lines) > MOST_STREAM_CHUNKS:
+            raise TooLargeError(f"an answer of more than {MOST_STREAM_CHUNKS:,} chunks")
         chunks = load_chunks(lines)
         self._join_chunks(chunks)
         self.chunks += len(chunks)

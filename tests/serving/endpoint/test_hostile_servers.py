@@ -145,7 +145,7 @@ def test_a_stream_may_begin_with_a_byte_order_mark(raw, endpoint, ask):
     ("limit", "stream"),
     [
         ("MOST_STREAM_BYTES", b"\n" * 3000 + END),
-        ("MOST_CHUNKS", b'data: {"choices":[]}\n\n' * 3000),
+        ("MOST_STREAM_CHUNKS", b'data: {"choices":[]}\n\n' * 3000),
         ("LONGEST_STREAM_LINE", b"data: " + b"x" * 3000),
         ("LONGEST_TEXT", write_event("x" * 3000) + END),
     ],
