@@ -18,7 +18,7 @@ from isocompute.planner.budget import Budget
 from isocompute.planner.caps import CapComparison, compare_caps
 from isocompute.planner.costs.report import describe_plan_costs
 from isocompute.planner.costs.request import build_request
-from isocompute.planner.models.model_plan import make_model_plan
+from isocompute.planner.models.model_plan import check_model_count, make_model_plan
 from isocompute.planner.plan import Plan
 from isocompute.planner.priced_plan import make_priced_plan
 from isocompute.runners.parsing.printable import format_error_value
@@ -202,6 +202,7 @@ def plan(
     if isinstance(profile, list | tuple):
         if cap:
             raise ConfigError("Limits on length (cap=True) are compared for one profile; leave cap out for several.")
+        check_model_count(len(profile))
         return ModelPlanResult(make_model_plan([load_profile(each)._profile for each in profile], request))
     planned = make_priced_plan(load_profile(profile)._profile, request)
     return PlanResult(planned, compare_caps(planned.findings.profile, planned.budget) if cap else None)

@@ -143,6 +143,9 @@ def plan(
             context.fail("--cap compares limits on length for one profile; leave it out for several.")
         if emit is not None:
             context.fail("--emit writes the sweep file of one profile's plan; leave it out for several.")
+        from isocompute.planner.models.model_plan import check_model_count
+
+        check_model_count(len(profile))
         print_models([read_profile(name) for name in profile], request, json_)
         return
     measured = read_profile(profile[0])

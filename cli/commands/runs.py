@@ -35,7 +35,7 @@ def runs(
     from isocompute.cli.screens.runs import print_run_survey
     from isocompute.runners.storage.progress import list_run_progress
 
-    folders = folders or ["."]
+    folders = list(dict.fromkeys(folders or ["."]))
     found = [run for folder in folders for run in list_run_progress(folder)]
     if json_:
         from isocompute.api.json_schema.runs import build_runs_json

@@ -60,6 +60,16 @@ MOST_MODELS = 32
 """The most models that are compared at once."""
 
 
+def check_model_count(count: int) -> None:
+    """Raise unless so many profiles can be compared; called before they are read, which takes its time.
+
+    Raises:
+        ConfigError: they cannot.
+    """
+    if not 2 <= count <= MOST_MODELS:
+        raise ConfigError(f"Models are compared from 2 to {MOST_MODELS} profiles; got {count}.")
+
+
 def make_model_plan(profiles: Sequence[Profile], request: PlanRequest) -> ModelPlan:
     """Recommend a model, a strategy and its allocation within a budget that all models share.
 
@@ -73,8 +83,7 @@ def make_model_plan(profiles: Sequence[Profile], request: PlanRequest) -> ModelP
             an argument has no meaning for several models.
         DataError: the profiles share too few problems, or a cost is unknown.
     """
-    if not 2 <= len(profiles) <= MOST_MODELS:
-        raise ConfigError(f"Models are compared from 2 to {MOST_MODELS} profiles; got {len(profiles)}.")
+    check_model_count(len(profiles))
     budget = request.budget
     if budget is None or request.target is not None or request.latency is not None:
         raise BudgetError("Several profiles are compared within a budget; a target or a latency is for one profile.")
