@@ -18,6 +18,7 @@ from isocompute.runners.documents import NotJSONError, parse_json
 from isocompute.runners.grading.golds import choose_task_grader
 from isocompute.runners.grading.registry import GRADERS
 from isocompute.runners.parsing.printable import describe_reason
+from isocompute.runners.storage.parquet_sizes import PARQUET_ERRORS
 from isocompute.runners.table_lines import check_column_count
 from isocompute.runners.tasks import Problem, Task, load_task
 from isocompute.runners.tasks.files import decode_csv_lines, decode_text, read_task_file
@@ -152,7 +153,7 @@ def list_file_columns(path: str) -> list[str]:
     if ending == ".parquet":
         try:
             return list(pq.read_schema(pa.BufferReader(content)).names)
-        except (pa.ArrowException, OSError) as error:
+        except PARQUET_ERRORS as error:
             raise DataError(f"{path} cannot be read as Parquet: {describe_reason(error)}.") from None
     if ending == ".csv":
         try:

@@ -19,7 +19,7 @@ from isocompute.runners.imports.packed import get_file_ending, measure_position,
 from isocompute.runners.imports.source import ImportSource
 from isocompute.runners.parsing.printable import describe_reason
 from isocompute.runners.storage.files import open_regular_file
-from isocompute.runners.storage.parquet_sizes import OBJECT_BYTES, read_parquet_batches
+from isocompute.runners.storage.parquet_sizes import OBJECT_BYTES, PARQUET_ERRORS, read_parquet_batches
 from isocompute.runners.table_lines import LONGEST_LINE, check_column_count, read_csv_lines
 
 BATCH_ROWS = 1000
@@ -136,7 +136,7 @@ def read_parquet_table(
                     number += 1
                     yield f"{path}, row {number}", row
                 source.bytes_read = source.total_bytes * number // max(file.metadata.num_rows, 1)
-    except (pa.ArrowException, OSError) as error:
+    except PARQUET_ERRORS as error:
         raise DataError(f"{path} cannot be read as Parquet: {describe_reason(error)}.") from None
     except (ValueError, OverflowError) as error:  # text that is not UTF-8, a block with a name twice, a time
         if isinstance(error, DataError):

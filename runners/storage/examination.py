@@ -32,6 +32,7 @@ from isocompute.runners.storage.manifest_check import (
     find_incomplete_tables,
     is_imported_table,
 )
+from isocompute.runners.storage.parquet_sizes import PARQUET_ERRORS
 from isocompute.runners.storage.provenance import ImportedRun
 from isocompute.runners.storage.row_relations import (
     check_rows_together,
@@ -211,7 +212,7 @@ def read_footer_row_count(run: Run, path: str) -> int | None:
     try:
         with run.open_part(path, []) as file:
             return int(pq.ParquetFile(file).metadata.num_rows)
-    except (pa.ArrowException, OSError, DataError):
+    except (*PARQUET_ERRORS, DataError):
         return None
 
 

@@ -39,6 +39,9 @@ DICTIONARY_GIB = 0.125
 LONGEST_GIB = 0.0625
 """GiB of a value."""
 
+PARQUET_ERRORS = (pa.ArrowException, OSError, UnicodeDecodeError)
+"""Exceptions of pyarrow for a damaged file; the last one for the name of a column that is not UTF-8."""
+
 LOCAL_SOURCES = (io.BufferedReader, io.BytesIO, pa.BufferReader)
 """Sources of which the headers of all pages are read; of a store, each would be a request."""
 

@@ -47,7 +47,7 @@ from isocompute.runners.storage.files import (
 )
 from isocompute.runners.storage.leases import LOCK_FILE
 from isocompute.runners.storage.locking import RunLock, lock_run
-from isocompute.runners.storage.parquet_sizes import read_whole_parquet
+from isocompute.runners.storage.parquet_sizes import PARQUET_ERRORS, read_whole_parquet
 from isocompute.runners.storage.part_names import (
     JOINED_FORMAT,
     PART_FILE_PATTERN,
@@ -210,7 +210,7 @@ class Run(RunFolder):
                 columns_in_file = table.find_columns(part.schema_arrow, path)
                 present = {name: columns_in_file[name] for name in schema.names if name in columns_in_file}
                 content, rows = read_whole_parquet(part, file, list(present.values()), path), part.metadata.num_rows
-        except (pa.ArrowException, OSError) as error:
+        except PARQUET_ERRORS as error:
             reason = describe_reason(error)
             raise DataError(f"{path} cannot be read as Parquet: {reason}; {self._advice}.") from None
         # Columns that this part lacks, because it is older than they are, are filled with nulls.
@@ -284,7 +284,7 @@ class Run(RunFolder):
         """Return the number of rows in a table's parts, as their footers say; 0 in a part that cannot be read."""
         total = 0
         for path in self.list_parts(table):
-            with suppress(pa.ArrowException, OSError), self.open_part(path, []) as file:
+            with suppress(*PARQUET_ERRORS), self.open_part(path, []) as file:
                 total += pq.ParquetFile(file).metadata.num_rows
         return total
 

@@ -177,7 +177,7 @@ class RunFolder:
         """
         try:
             yield
-        except (pa.ArrowException, IsocomputeError):
+        except (pa.ArrowException, UnicodeDecodeError, IsocomputeError):
             raise
         except Exception as error:  # each store has its own error classes
             if self.local and not isinstance(error, OSError):

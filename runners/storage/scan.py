@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from isocompute.errors import DataError
 from isocompute.limits import WORK_GIB
 from isocompute.runners.parsing.printable import describe_reason
-from isocompute.runners.storage.parquet_sizes import read_parquet_batches
+from isocompute.runners.storage.parquet_sizes import PARQUET_ERRORS, read_parquet_batches
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.run_folder import retry_gone_parts
 from isocompute.runners.storage.schema import RunTable
@@ -77,7 +77,7 @@ def scan_part(run: Run, table: RunTable, path: str, columns: Sequence[str]) -> I
                     if not field.nullable and column.null_count:
                         raise DataError(f"{path}: '{field.name}' is null in {column.null_count:,} rows; {run._advice}.")
                 yield pa.table(cells, schema=schema)
-    except (pa.ArrowException, OSError) as error:
+    except PARQUET_ERRORS as error:
         reason = describe_reason(error)
         raise DataError(f"{path} cannot be read as Parquet: {reason}; {run._advice}.") from None
 

@@ -16,7 +16,7 @@ from isocompute.errors import ConfigError, DataError, RunError
 from isocompute.runners.documents import NotJSONError, check_column_names, parse_json
 from isocompute.runners.parsing.printable import describe_reason
 from isocompute.runners.storage.files import read_file
-from isocompute.runners.storage.parquet_sizes import OBJECT_BYTES, read_parquet_batches
+from isocompute.runners.storage.parquet_sizes import OBJECT_BYTES, PARQUET_ERRORS, read_parquet_batches
 from isocompute.runners.table_lines import check_column_count, read_csv_lines
 from isocompute.runners.tasks.problem import Problem, ProblemColumns, read_problem_rows, require_columns
 
@@ -151,7 +151,7 @@ def read_task_parquet(path: str, content: bytes, columns: ProblemColumns) -> Pro
             for batch in read_parquet_batches(file, source, present, path, TASK_ROWS, OBJECT_BYTES)
             for row in batch.to_pylist()
         ]
-    except (pa.ArrowException, OSError) as error:
+    except PARQUET_ERRORS as error:
         raise DataError(f"{path} cannot be read as Parquet: {describe_reason(error)}.") from None
     except (ValueError, OverflowError) as error:  # text that is not UTF-8, a block with a name twice, a time
         if isinstance(error, DataError):
