@@ -91,10 +91,8 @@ class ValueModel:
             table = np.array([[read_model_number(kind[name]) for name in COLUMNS] for kind in content["kinds"]])
             weights = np.array([read_model_number(content["gain"][name]) for name in FEATURE_NAMES])
             read, rate = read_model_number(content["read"]), read_model_number(content["rate"])
-            verifiable, verifications = (
-                read_model_count(content["verifiable"]),
-                read_model_count(content["verifications"]),
-            )
+            verifiable = read_model_count(content["verifiable"])
+            verifications = read_model_count(content["verifications"])
         except KeyError as error:
             raise DataError(f"the model of the value rule cannot be read: {error} is missing.") from None
         except (TypeError, ValueError, OverflowError) as error:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from isocompute.errors import ConfigError, DataError
+from isocompute.runners.cost.price import LARGEST_PRICE, SMALLEST_PRICE
 from isocompute.runners.documents import NotJSONError, parse_json_document, parse_yaml
 from isocompute.runners.parsing.printable import format_error_value, format_one_line, quote_value
 from isocompute.runners.storage.files import read_file
@@ -19,8 +20,6 @@ INSPECT_KEYS = {"input_cache_read": "cached_read", "input_cache_write": "cached_
 """inspect_ai's further keys. Runs do not log writes to a cache, so they are billed as input. Its documentation asks for
 0 where a price is not used, so cached reads at 0 are billed as input."""
 PRICE_KEYS = OWN_KEYS | INSPECT_KEYS
-SMALLEST_PRICE, LARGEST_PRICE = 1e-9, 1e6
-"""The range of prices above zero, in dollars per million tokens, and of discounts."""
 MILLION = 1e6
 SHOWN_MODELS = 12
 LITELLM_FILE = "model_prices_and_context_window_backup.json"

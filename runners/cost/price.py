@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from isocompute.errors import DataError
 
-SMALLEST_RATE, LARGEST_RATE = 1e-3, 1e12
+TOKEN_RATES = (1e-3, 1e12)
 """The range of tokens a second."""
-LARGEST_MODEL_SIZE = 1e15
-"""The most parameters of a model."""
-SMALLEST_PRICE, LARGEST_PRICE = 1e-6, 1e6
-"""The range of prices above zero: of a million tokens, or of an hour of the machine."""
+MODEL_SIZES = (1e-3, 1e15)
+"""The range of a model's parameters."""
+SMALLEST_PRICE = 1e-9
+"""The lowest price above zero in dollars, of a million tokens or of an hour of the machine."""
+LARGEST_PRICE = 1e6
+"""The highest."""
 
 
 @dataclass(frozen=True)
@@ -157,10 +159,13 @@ def price_requests(
     """
     prices = prices or UnitPrices()
     sizes = {**parameters, "scorer": scorer}
-    for name, numbers, most in (("The rate", rates or {}, LARGEST_RATE), ("A model's size", sizes, LARGEST_MODEL_SIZE)):
+    for name, numbers, (least, most) in (
+        ("The rate", rates or {}, TOKEN_RATES),
+        ("A model's size", sizes, MODEL_SIZES),
+    ):
         for number in numbers.values():
-            if number is not None and not SMALLEST_RATE <= number <= most:
-                raise DataError(f"{name} is {number:g}; it must lie from {SMALLEST_RATE:g} to {most:g}.")
+            if number is not None and not least <= number <= most:
+                raise DataError(f"{name} is {number:g}; it must lie from {least:g} to {most:g}.")
     for price in (prices.prompt, prices.completion, prices.hour):
         if price is not None and not (price == 0 or SMALLEST_PRICE <= price <= LARGEST_PRICE):
             raise DataError(

@@ -15,6 +15,9 @@ import yaml
 import isocompute
 from isocompute import registry
 from isocompute.planner.profile import find_bundled_profiles
+from isocompute.runners.grading.registry import GRADERS
+from isocompute.runners.imports.formats import IMPORT_FORMATS
+from isocompute.runners.search.registry import SEARCH_STRATEGIES
 
 FORGED = "x\nerror: FORGED\r\x85\u2028y"
 HIDDEN = "a\u3164\u2800\ufe0f\U000e0101\u115f" + "e" + "\u0301" * 300
@@ -106,10 +109,15 @@ def test_help_shows_names_of_other_packages_as_text(command, monkeypatch, name):
         for group in ("isocompute.graders", "isocompute.imports", "isocompute.searches")
     ]
     monkeypatch.setattr(registry, "read_entry_points", lambda: EntryPoints(points))
-    for found in registry.Registry.__subclasses__():
-        monkeypatch.delattr(found, "plugin_entry_points", raising=False)
-    ended = command(name, "--help")
+    for found in (GRADERS, IMPORT_FORMATS, SEARCH_STRATEGIES):
+        monkeypatch.delitem(vars(found), "plugin_entry_points", raising=False)
+    try:
+        ended = command(name, "--help")
+    finally:
+        for found in (GRADERS, IMPORT_FORMATS, SEARCH_STRATEGIES):
+            vars(found).pop("plugin_entry_points", None)
     assert ended.code == 0
+    assert "[/red]x" in "".join(ended.out.split())
     assert all(line.isprintable() for line in ended.out.split("\n"))
 
 

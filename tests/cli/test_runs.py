@@ -255,7 +255,7 @@ def test_a_price_that_is_none_is_refused(refused, small, written):
     path = written(small())
     assert (
         refused("sweep", path, "--dry-run", "--price-in=-1")
-        == "A price is -1; it must be zero, or lie from 1e-06 to 1,000,000."
+        == "A price is -1; it must be zero, or lie from 1e-09 to 1,000,000."
     )
     assert (
         refused("sweep", path, "--dry-run", "--tokens-per-second", "nan")

@@ -83,7 +83,7 @@ def test_a_rate_a_size_or_a_price_that_is_none_is_refused(wrong):
     with pytest.raises(DataError, match=r"^A model's size is .*; it must lie from 0\.001 to 1e\+15\.$"):
         price_requests(REQUESTS, both(), {"solver": wrong, "verifier": None})
     if wrong:
-        with pytest.raises(DataError, match=r"^A price is .*; it must be zero, or lie from 1e-06 to 1,000,000\.$"):
+        with pytest.raises(DataError, match=r"^A price is .*; it must be zero, or lie from 1e-09 to 1,000,000\.$"):
             price_requests(REQUESTS, both(), SIZES, prices=UnitPrices(hour=wrong))
 
 
